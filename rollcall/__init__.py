@@ -1,0 +1,1 @@
+"""Rollcall: who exactly a campaign reaches, why, and how that list changed."""

@@ -1,0 +1,122 @@
+"""Typed settings from the environment (or a `.env` file); a wrong value stops the start."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+SMS_PROVIDERS = ("simulator",)
+EMAIL_PROVIDERS = ("simulator",)
+
+
+class ConfigError(Exception):
+    """A setting is missing or unusable; the message names it and says how to mend it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that the environment decides, read once at the start."""
+
+    instance_path: Path
+    database_url: str
+    secret_key: str | None
+    demo: bool
+    scheduler: bool
+    scheduler_seconds: float
+    sms_provider: str
+    email_provider: str
+    send_concurrency: int
+    send_rate: float | None
+    send_batch: int
+    public_url: str
+
+    @property
+    def outbox_path(self) -> Path:
+        """Where the simulator keeps what it was given."""
+        return self.instance_path / "outbox.sqlite"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read the settings; raises ConfigError naming the first one that can't be used."""
+        values = os.environ if environ is None else environ
+        instance = Path(values.get("ROLLCALL_INSTANCE") or Path.cwd() / "instance").resolve()
+        return cls(
+            instance_path=instance,
+            database_url=_database_url(values.get("DATABASE_URL"), instance),
+            secret_key=values.get("SECRET_KEY") or None,
+            demo=_switch(values, "ROLLCALL_DEMO", "off"),
+            scheduler=_switch(values, "ROLLCALL_SCHEDULER", "off"),
+            scheduler_seconds=_positive(values, "ROLLCALL_SCHEDULER_SECONDS", 1.0),
+            sms_provider=_choice(values, "ROLLCALL_SMS_PROVIDER", SMS_PROVIDERS),
+            email_provider=_choice(values, "ROLLCALL_EMAIL_PROVIDER", EMAIL_PROVIDERS),
+            send_concurrency=int(_positive(values, "ROLLCALL_SEND_CONCURRENCY", 16)),
+            send_rate=_positive(values, "ROLLCALL_SEND_RATE", None),
+            send_batch=int(_positive(values, "ROLLCALL_SEND_BATCH", 100)),
+            public_url=(values.get("PUBLIC_URL") or "http://127.0.0.1:5000").rstrip("/"),
+        )
+
+
+def flask_config(settings: Settings) -> dict[str, Any]:
+    """Return what Flask and its extensions need to be told."""
+    return {
+        # A single command signs nothing that outlives it, so any key will do there.
+        "SECRET_KEY": settings.secret_key or ("demo" if settings.demo else secrets.token_hex()),
+        "SQLALCHEMY_DATABASE_URI": settings.database_url,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": settings.public_url.startswith("https://"),
+        "PERMANENT_SESSION_LIFETIME": timedelta(days=14),
+        "MAX_CONTENT_LENGTH": 64 * 1024 * 1024,
+        "MAX_FORM_MEMORY_SIZE": 8 * 1024 * 1024,
+        "RATELIMIT_STORAGE_URI": "memory://",
+        "RATELIMIT_HEADERS_ENABLED": True,
+        "WTF_CSRF_TIME_LIMIT": None,
+        "OPENAPI_VERSION": "3.1.0",
+    }
+
+
+def _database_url(url: str | None, instance: Path) -> str:
+    if not url:
+        return f"sqlite:///{instance / 'rollcall.sqlite'}"
+    if url.startswith("postgres://"):
+        url = "postgresql://" + url.removeprefix("postgres://")
+    if url.startswith("postgresql://"):
+        return "postgresql+psycopg://" + url.removeprefix("postgresql://")
+    if url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        return url
+    raise ConfigError(
+        "DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://, "
+        f"but begins with {url.split(':')[0]!r}"
+    )
+
+
+def _switch(values: Mapping[str, str], name: str, default: str) -> bool:
+    text = (values.get(name) or default).strip().lower()
+    if text in ("on", "1", "true", "yes"):
+        return True
+    if text in ("off", "0", "false", "no"):
+        return False
+    raise ConfigError(f"{name} must be on or off, not {text!r}")
+
+
+def _choice(values: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    text = (values.get(name) or choices[0]).strip().lower()
+    if text not in choices:
+        raise ConfigError(f"{name} must be one of {', '.join(choices)}, not {text!r}")
+    return text
+
+
+def _positive(values: Mapping[str, str], name: str, default: float | None) -> float | None:
+    text = (values.get(name) or "").strip()
+    if not text:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1_000_000:
+        raise ConfigError(f"{name} must be a number above 0, not {text!r}")
+    return number

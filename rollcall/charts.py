@@ -119,7 +119,7 @@ def draw_audience(
     moments: Sequence[Moment] = (),
     *,
     zone: str = "UTC",
-    width: int = 760,
+    width: int = 900,
     height: int = 300,
 ) -> AudienceChart:
     """Give the picture of an audience over time as a step line with marked moments.
@@ -156,7 +156,7 @@ def draw_audience_pair(
 ) -> tuple[AudienceChart, AudienceChart]:
     """Give the same picture for a wide and for a narrow screen, with text of the same size."""
     return (
-        draw_audience(points, moments, zone=zone, width=760, height=300),
+        draw_audience(points, moments, zone=zone, width=900, height=300),
         draw_audience(points, moments, zone=zone, width=340, height=260),
     )
 

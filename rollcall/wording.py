@@ -14,7 +14,8 @@ _CURRENCY_SIGNS = {"USD": "$", "CAD": "CA$", "EUR": "€", "GBP": "£", "AUD": "
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
-_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+# A unit is used from one and a half of it upward: 29 hours say more than 1 day.
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 STATE_LABELS = {
     "draft": "Draft",
@@ -113,13 +114,13 @@ def say_time(moment: datetime, zone: str = "UTC") -> str:
 def say_relative(moment: datetime, now: datetime) -> str:
     """Give a moment as seen from `now`: "in 2 days", "5 minutes ago", "in 20 seconds", "now".
 
-    The largest unit that fits at least once is used, rounded down, so that "in 2 days" never
-    promises more time than is left. app.js says the same while a page stays open.
+    Counts are rounded to the nearest whole unit: Sunday 10:00 is "in 2 days" on Friday at noon.
+    app.js says the same while a page stays open.
     """
     seconds = (moment - now) / timedelta(seconds=1)
-    phrase = _largest_unit(int(abs(seconds)))
-    if phrase is None:
+    if abs(seconds) < 1:
         return "now"
+    phrase = _nearest_unit(abs(seconds))
     return f"in {phrase}" if seconds > 0 else f"{phrase} ago"
 
 
@@ -158,11 +159,12 @@ def say_source(source: str) -> str:
     return SOURCE_LABELS.get(source, source.replace("_", " ").capitalize())
 
 
-def _largest_unit(seconds: int) -> str | None:
-    for name, length in _UNITS:
-        if seconds >= length:
-            return say_count(seconds // length, name)
-    return say_count(seconds, "second") if seconds else None
+def _nearest_unit(seconds: float) -> str:
+    name, length = next(
+        (unit for unit in _UNITS if seconds >= 1.5 * unit[1]),
+        _UNITS[-1],
+    )
+    return say_count(int(seconds / length + 0.5), name)
 
 
 # The names under which templates use the functions above, as in {{ 1234|number }}.

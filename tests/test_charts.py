@@ -86,7 +86,7 @@ def test_little_data_still_gives_axes(points: list[tuple[datetime, int]]) -> Non
 
 @given(
     st.lists(st.tuples(st.integers(0, 10**8), st.integers(0, 10**7)), min_size=1, max_size=50),
-    st.sampled_from([(760, 300), (340, 260)]),
+    st.sampled_from([(900, 300), (340, 260)]),
 )
 def test_everything_stays_inside_the_frame(
     data: list[tuple[int, int]], size: tuple[int, int]

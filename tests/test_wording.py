@@ -47,10 +47,13 @@ def test_exact_time_is_local_and_names_its_zone() -> None:
 @pytest.mark.parametrize(
     ("away", "said"),
     [
-        (timedelta(days=2, hours=5), "in 2 days"),
-        (timedelta(hours=23, minutes=59), "in 23 hours"),
-        (timedelta(seconds=60), "in 1 minute"),
-        (timedelta(seconds=59.9), "in 59 seconds"),
+        (timedelta(hours=44), "in 2 days"),
+        (timedelta(hours=35, minutes=50), "in 36 hours"),
+        (timedelta(minutes=100), "in 2 hours"),
+        (timedelta(minutes=89), "in 89 minutes"),
+        (timedelta(seconds=91), "in 2 minutes"),
+        (timedelta(seconds=59.9), "in 60 seconds"),
+        (timedelta(seconds=1), "in 1 second"),
         (timedelta(0), "now"),
         (timedelta(minutes=-5), "5 minutes ago"),
     ],

@@ -6,7 +6,7 @@ HTML and no colours. Lengths are in the units of each chart's own viewBox, y gro
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,12 +15,18 @@ _STEPS = tuple(
     for seconds in (
         *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800),
         *(3_600, 7_200, 10_800, 21_600, 43_200),
-        *(86_400 * days for days in (1, 2, 5, 7, 14, 30, 61, 91, 182, 365)),
+        *(86_400 * days for days in (1, 2, 3, 4, 7, 14, 30, 61, 91, 182, 365)),
     )
 )
 
 # A label of the x axis takes about this much room; fewer ticks are drawn on a narrow chart.
-_X_LABEL_ROOM = 92
+_DATE_LABEL_ROOM = 64
+_TIME_LABEL_ROOM = 92
+
+# Labels of marked moments stand above the plot, in as many rows as keep them apart.
+_LABEL_ROW = 38
+_LABEL_GAP = 6
+_CHARACTER_WIDTH = 7.5
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,11 @@ class Tick:
 
 @dataclass(frozen=True)
 class Mark:
-    """A marked moment in coordinates; `anchor` is the text-anchor that keeps labels inside."""
+    """A marked moment in coordinates.
+
+    `anchor` is the text-anchor that keeps the label inside the chart, `row` the row of labels
+    above the plot, counted from 0 at the top, `text_y` the base line of the label's first line.
+    """
 
     x: float
     y: float
@@ -50,6 +60,8 @@ class Mark:
     level: int
     anchor: str
     text_x: float
+    row: int
+    text_y: float
 
 
 @dataclass(frozen=True)
@@ -134,7 +146,10 @@ def draw_audience(
         start, end = start - timedelta(hours=1), end + timedelta(hours=1)
     highest = max([count for _, count in points] + [m.level for m in moments], default=0)
     levels = nice_ticks(highest)
-    frame = _Frame(start, end, levels[-1], width, height, _left_margin(levels[-1]))
+    left = 16 + _CHARACTER_WIDTH * len(f"{levels[-1]:,}")
+    frame = _Frame(start, end, levels[-1], width, height, left)
+    rows = _label_rows(moments, frame)
+    frame = replace(frame, label_rows=max(rows, default=0) + 1)
     line, area = _step_path(points, frame)
     return AudienceChart(
         width=width,
@@ -147,7 +162,7 @@ def draw_audience(
         area=area,
         x_ticks=_label_times(frame, zone),
         y_ticks=tuple(Tick(frame.y(level), f"{level:,}") for level in levels),
-        marks=tuple(_mark(moment, frame) for moment in moments),
+        marks=tuple(_mark(moment, row, frame) for moment, row in zip(moments, rows, strict=True)),
     )
 
 
@@ -194,6 +209,7 @@ class _Frame:
     width: int
     height: int
     left: float
+    label_rows: int = 1
 
     @property
     def right(self) -> float:
@@ -201,7 +217,7 @@ class _Frame:
 
     @property
     def top(self) -> float:
-        return 46
+        return 8 + _LABEL_ROW * self.label_rows
 
     @property
     def bottom(self) -> float:
@@ -213,10 +229,6 @@ class _Frame:
 
     def y(self, count: float) -> float:
         return round(self.bottom - count / self.highest * (self.bottom - self.top), 1)
-
-
-def _left_margin(highest: int) -> float:
-    return 16 + 7.5 * len(f"{highest:,}")
 
 
 def _step_path(points: Sequence[tuple[datetime, int]], frame: _Frame) -> tuple[str, str]:
@@ -232,32 +244,57 @@ def _step_path(points: Sequence[tuple[datetime, int]], frame: _Frame) -> tuple[s
 
 
 def _label_times(frame: _Frame, zone: str) -> tuple[Tick, ...]:
-    wanted = max(2, int((frame.right - frame.left) / _X_LABEL_ROOM))
-    ticks = time_ticks(frame.start, frame.end, zone, wanted)
     span = frame.end - frame.start
-    days = {tick.date() for tick in ticks}
-    shown = [Tick(frame.x(tick), _time_label(tick, span, len(days) == 1)) for tick in ticks]
+    room = _DATE_LABEL_ROOM if span > timedelta(days=4) else _TIME_LABEL_ROOM
+    wanted = max(2, int((frame.right - frame.left) / room))
+    ticks = time_ticks(frame.start, frame.end, zone, wanted)
+    shown = [Tick(frame.x(tick), _time_label(tick, span)) for tick in ticks]
     return tuple(tick for tick in shown if frame.left + 18 <= tick.position <= frame.right - 18)
 
 
-def _time_label(tick: datetime, span: timedelta, one_day: bool) -> str:
+def _time_label(tick: datetime, span: timedelta) -> str:
     if span > timedelta(days=400):
         return f"{tick:%b %Y}"
-    if (tick.hour, tick.minute, tick.second) == (0, 0, 0) and not one_day:
+    if (tick.hour, tick.minute, tick.second) == (0, 0, 0):
         return f"{tick.day} {tick:%b}"
     if span < timedelta(minutes=10):
         return f"{tick:%H:%M:%S}"
     return f"{tick:%H:%M}" if span <= timedelta(days=1) else f"{tick.day} {tick:%b} {tick:%H:%M}"
 
 
-def _mark(moment: Moment, frame: _Frame) -> Mark:
+def _anchor(moment: Moment, frame: _Frame) -> str:
+    return "end" if frame.x(moment.at) > (frame.left + frame.right) / 2 else "start"
+
+
+def _label_rows(moments: Sequence[Moment], frame: _Frame) -> list[int]:
+    """Give each moment the first row in which its label touches no other."""
+    taken: list[tuple[int, float, float]] = []
+    rows = []
+    for moment in moments:
+        x = frame.x(moment.at)
+        longest = max(len(moment.label), len(f"{moment.level:,} people"))
+        width = _LABEL_GAP * 2 + _CHARACTER_WIDTH * longest
+        low, high = (x - width, x) if _anchor(moment, frame) == "end" else (x, x + width)
+        row = next(
+            row
+            for row in range(len(moments))
+            if not any(row == r and low < end and start < high for r, start, end in taken)
+        )
+        taken.append((row, low, high))
+        rows.append(row)
+    return rows
+
+
+def _mark(moment: Moment, row: int, frame: _Frame) -> Mark:
     x = frame.x(moment.at)
-    in_right_half = x > (frame.left + frame.right) / 2
+    anchor = _anchor(moment, frame)
     return Mark(
         x=x,
         y=frame.y(moment.level),
         label=moment.label,
         level=moment.level,
-        anchor="end" if in_right_half else "start",
-        text_x=round(x - 6 if in_right_half else x + 6, 1),
+        anchor=anchor,
+        text_x=round(x - _LABEL_GAP if anchor == "end" else x + _LABEL_GAP, 1),
+        row=row,
+        text_y=18 + row * _LABEL_ROW,
     )

@@ -77,6 +77,24 @@ def test_marked_moments_stand_at_their_time_and_level() -> None:
     assert chart.bottom > planned.y > sent.y >= chart.top
 
 
+def test_labels_of_moments_close_together_stand_in_rows_of_their_own() -> None:
+    points = [(FRIDAY - timedelta(days=20), 1), (SUNDAY, 490)]
+    moments = [Moment(FRIDAY, "Planned", 78), Moment(SUNDAY, "Sent", 490)]
+    far = [Moment(FRIDAY - timedelta(days=20), "Planned", 78), Moment(SUNDAY, "Sent", 490)]
+    assert [mark.row for mark in draw_audience(points, moments, width=340).marks] == [0, 1]
+    assert [mark.row for mark in draw_audience(points, far, width=340).marks] == [0, 0]
+
+
+def test_time_labels_fit_the_span() -> None:
+    def labels(span: timedelta, width: int = 900) -> list[str]:
+        points = [(FRIDAY, 0), (FRIDAY + span, 9)]
+        return [tick.label for tick in draw_audience(points, width=width).x_ticks]
+
+    assert labels(timedelta(days=9), 340) == ["30 Nov", "3 Dec", "6 Dec"]
+    assert labels(timedelta(hours=2), 340) == ["14:30", "15:00", "15:30"]
+    assert labels(timedelta(days=800), 340)[0].endswith("2027")
+
+
 @pytest.mark.parametrize("points", [[], [(FRIDAY, 0)], [(FRIDAY, 5)]])
 def test_little_data_still_gives_axes(points: list[tuple[datetime, int]]) -> None:
     chart = draw_audience(points)

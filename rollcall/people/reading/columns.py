@@ -48,9 +48,9 @@ _PERSON = (
             "home phone, work phone, other phone, secondary phone, phone 2, phone number 2"),
     _target("email", "E-mail", """
         attendee email, attendee e mail, attendee email address, participant email,
-        ticket email, ticket holder email, guest email, email, e mail, email address,
-        e mail address, mail, mail address, emailadresse, e mail adresse, mailadresse,
-        teilnehmer e mail, adresse e mail, adresse mail, adresse email, courriel,
+        ticket email, ticket holder email, guest email, teilnehmer e mail, email, e mail,
+        email address, e mail address, mail, mail address, emailadresse, e mail adresse,
+        mailadresse, adresse e mail, adresse mail, adresse email, courriel,
         adresse courriel, correo, correo electronico, primary email, contact email, user email"""),
     _target("first_name", "First name", """
         attendee first name, attendee name given name, attendee name first name,

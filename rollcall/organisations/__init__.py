@@ -1,0 +1,1 @@
+"""Organisations, their staff, log-in, API tokens and the audit trail."""

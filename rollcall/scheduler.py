@@ -1,7 +1,91 @@
-"""The in-process scheduler: one interval job that looks for due campaigns."""
+"""The in-process scheduler: one APScheduler job that only looks for due work.
 
+Campaigns are never stored as APScheduler jobs: a job store that processes share runs jobs
+twice. What is due stands in our own tables, and a conditional UPDATE decides who runs it.
+"""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
+from rollcall.config import Settings
+from rollcall.extensions import db
+from rollcall.sending.claims import Claim, claim_campaign, find_due_campaigns
+from rollcall.sending.runner import run_campaign
 
-def start(app: Flask) -> None:
-    """Start looking for due campaigns in the background of this process."""
+log = structlog.get_logger()
+
+CAMPAIGNS_AT_ONCE = 4
+
+
+class CampaignScheduler:
+    """Looks for due campaigns at an interval and runs several at once, until it is stopped."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._settings: Settings = app.extensions["rollcall"]
+        self._stop = threading.Event()
+        self._runs = ThreadPoolExecutor(CAMPAIGNS_AT_ONCE, thread_name_prefix="send")
+        self._free = threading.BoundedSemaphore(CAMPAIGNS_AT_ONCE)
+        self._scheduler = BackgroundScheduler(timezone="UTC")
+
+    def start(self) -> None:
+        """Begin to look for due work in the background."""
+        self._scheduler.add_job(
+            self._look,
+            "interval",
+            seconds=self._settings.scheduler_seconds,
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,
+        )
+        self._scheduler.start()
+        log.info("scheduler started", seconds=self._settings.scheduler_seconds)
+
+    def stop(self) -> None:
+        """Stop after the batches that are on the wire; what is left goes on at the next start."""
+        self._stop.set()
+        self._scheduler.shutdown(wait=True)
+        self._runs.shutdown(wait=True)
+
+    def _look(self) -> None:
+        with self._app.app_context():
+            try:
+                self._claim_and_run()
+            except Exception:  # the next look must come, whatever went wrong with this one
+                log.exception("looking for due campaigns failed")
+            finally:
+                db.session.remove()
+
+    def _claim_and_run(self) -> None:
+        lateness = timedelta(hours=self._settings.lateness_hours)
+        for campaign_id in find_due_campaigns():
+            # A claim is taken only with a thread free to use it, else its lease would run out.
+            if self._stop.is_set() or not self._free.acquire(blocking=False):
+                return
+            claim = claim_campaign(campaign_id, lateness)
+            if claim is None:
+                self._free.release()
+            else:
+                self._runs.submit(self._run, claim)
+
+    def _run(self, claim: Claim) -> None:
+        with self._app.app_context():
+            try:
+                run_campaign(claim, self._settings, self._stop)
+            except Exception:
+                log.exception("running a campaign failed", campaign_id=claim.campaign_id)
+            finally:
+                db.session.remove()
+                self._free.release()
+
+
+def start(app: Flask) -> CampaignScheduler:
+    """Start the scheduler of this process and return it."""
+    scheduler = CampaignScheduler(app)
+    scheduler.start()
+    return scheduler

@@ -135,6 +135,7 @@ class Campaign(db.Model):
     # Which list was sent to and why, where that is not what the mode alone says.
     audience_note: Mapped[str] = mapped_column(sa.Text, default="")
     state_note: Mapped[str] = mapped_column(sa.Text, default="")
+    review_decision: Mapped[str | None] = mapped_column(sa.String(10))  # final, estimate
 
     owner: Mapped[str | None] = mapped_column(sa.String(80))
     fence: Mapped[int] = mapped_column(default=0)

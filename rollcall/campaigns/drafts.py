@@ -1,0 +1,274 @@
+"""Campaigns as they are written: what a form, a command or the API gives, checked and stored."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+
+from rollcall import clock
+from rollcall.actors import Actor, record
+from rollcall.audience.criteria import Criteria, criteria_from_text
+from rollcall.audience.query import find_event_ids
+from rollcall.campaigns.states import change_state
+from rollcall.errors import InvalidInput, NotFound
+from rollcall.extensions import db, write
+from rollcall.messages.placeholders import compile_template
+from rollcall.models import AudienceMode, Campaign, Channel, OnFailure, Person, Recipient
+from rollcall.walltime import resolve_wall_time
+
+NEEDS_TIME = "Audience reprocessing requires a scheduled send time"
+NEEDS_EVENTS = "Audience reprocessing requires event selection"
+MAX_MESSAGE = 5_000
+MAX_EMAIL = 100_000
+
+
+@dataclass(frozen=True)
+class CampaignDraft:
+    """All that staff decide about a campaign.
+
+    `local_time` is wall-clock time in `timezone` ("2026-11-29T10:00"), None while it is not
+    chosen; `repeated` says which one is meant where that time comes twice.
+    """
+
+    name: str
+    channel: Channel
+    message: str
+    criteria: Criteria
+    subject: str = ""
+    link: str = ""
+    audience_mode: AudienceMode = AudienceMode.FROZEN
+    on_failure: OnFailure = OnFailure.FAIL
+    local_time: str | None = None
+    timezone: str | None = None
+    repeated: str | None = None
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+def find_campaign(organisation_id: int, campaign_id: int) -> Campaign:
+    """Return the organisation's campaign; raises NotFound."""
+    campaign = db.session.scalar(
+        sa.select(Campaign).where(
+            Campaign.id == campaign_id, Campaign.organisation_id == organisation_id
+        )
+    )
+    if campaign is None:
+        raise NotFound(f"There is no campaign {campaign_id}.")
+    return campaign
+
+
+def campaign_criteria(campaign: Campaign) -> Criteria:
+    """Return the campaign's criteria; raises InvalidInput where they are missing or damaged."""
+    if not campaign.targeting_criteria:
+        raise InvalidInput({"targeting_criteria": "This campaign has no criteria."})
+    return criteria_from_text(campaign.targeting_criteria)
+
+
+def create_campaign(actor: Actor, draft: CampaignDraft) -> int:
+    """Store a draft and return its id; raises InvalidInput naming every field that is wrong."""
+    values = check_draft(actor.organisation_id, draft)
+    with write():
+        now = clock.now()
+        campaign = Campaign(
+            organisation_id=actor.organisation_id,
+            created_at=now,
+            updated_at=now,
+            created_by_id=actor.staff_id,
+            **values,
+        )
+        db.session.add(campaign)
+        db.session.flush()
+        record(actor, "campaign.create", "campaign", campaign.id, after=_audited(values))
+        return campaign.id
+
+
+def edit_campaign(
+    actor: Actor, campaign_id: int, draft: CampaignDraft, version: int | None = None
+) -> None:
+    """Replace what staff decided; a scheduled campaign goes back to draft and loses its list (C10).
+
+    Raises Conflict when it has begun to be sent, or is no longer at `version`.
+    """
+    before = _audited_campaign(find_campaign(actor.organisation_id, campaign_id))
+    values = check_draft(actor.organisation_id, draft)
+    with write():
+        change_state(
+            actor,
+            campaign_id,
+            "edit",
+            version=version,
+            frozen_at=None,
+            estimated_recipients=None,
+            estimate_snapshot=None,
+            scheduled_by_id=None,
+            **values,
+        )
+        db.session.execute(sa.delete(Recipient).where(Recipient.campaign_id == campaign_id))
+        record(
+            actor,
+            "campaign.edit",
+            "campaign",
+            campaign_id,
+            before=before,
+            after=_audited(values),
+        )
+
+
+def duplicate_campaign(actor: Actor, campaign_id: int) -> int:
+    """Store a copy as a new draft without its time, and return its id.
+
+    A copy without a time can't be re-processed, so that choice is left behind too.
+    """
+    original = find_campaign(actor.organisation_id, campaign_id)
+    draft = CampaignDraft(
+        name=f"Copy of {original.name}"[:200],
+        channel=Channel(original.channel),
+        subject=original.subject,
+        message=original.message,
+        link=original.link,
+        criteria=campaign_criteria(original),
+    )
+    return create_campaign(actor, draft)
+
+
+def check_draft(organisation_id: int, draft: CampaignDraft) -> dict[str, Any]:
+    """Return the columns to store; raises InvalidInput naming every field that is wrong."""
+    problems = dict(draft.problems)
+    _check_texts(draft, problems)
+    _check_audience(organisation_id, draft, problems)
+    scheduled_at = _check_time(draft, problems)
+    _check_mode(draft, problems)
+    if problems:
+        raise InvalidInput(problems)
+    return {
+        "name": draft.name.strip(),
+        "channel": draft.channel,
+        "subject": draft.subject.strip() if draft.channel == Channel.EMAIL else "",
+        "message": _with_plain_line_ends(draft.message),
+        "link": draft.link.strip(),
+        "targeting_criteria": draft.criteria.to_text(),
+        "audience_mode": draft.audience_mode,
+        "on_failure": draft.on_failure,
+        "scheduled_at": scheduled_at,
+        "scheduled_timezone": draft.timezone if scheduled_at else None,
+        "scheduled_local_time": draft.local_time if scheduled_at else None,
+    }
+
+
+def _with_plain_line_ends(text: str) -> str:
+    # Browsers send two characters for a new line, and each would be paid for.
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _check_texts(draft: CampaignDraft, problems: dict[str, str]) -> None:
+    email = draft.channel == Channel.EMAIL
+    limit = MAX_EMAIL if email else MAX_MESSAGE
+    if not draft.name.strip():
+        problems.setdefault("name", "Give the campaign a name; only staff see it.")
+    elif len(draft.name.strip()) > 200:
+        problems.setdefault("name", "Use at most 200 characters.")
+    if not draft.message.strip():
+        problems.setdefault("message", "Write the message.")
+    elif len(draft.message) > limit:
+        problems.setdefault("message", f"Use at most {limit:,} characters.")
+    if email and not draft.subject.strip():
+        problems.setdefault("subject", "An e-mail needs a subject.")
+    elif len(draft.subject.strip()) > 300 or "\n" in draft.subject.strip():
+        problems.setdefault("subject", "Use one line of at most 300 characters.")
+    for name in ("message", "subject"):
+        try:
+            compile_template(getattr(draft, name), name)
+        except InvalidInput as error:
+            problems.setdefault(name, error.fields[name])
+    _check_link(draft, problems)
+
+
+def _check_link(draft: CampaignDraft, problems: dict[str, str]) -> None:
+    link = draft.link.strip()
+    if not link:
+        if "%%link%%" in f"{draft.message} {draft.subject}".lower():
+            problems.setdefault("link", "The message says %%LINK%%: give the address it leads to.")
+        return
+    try:
+        parts = urlsplit(link)
+        usable = parts.scheme in ("http", "https") and parts.hostname
+    except ValueError:
+        usable = False
+    if not usable or len(link) > 1000 or any(character.isspace() for character in link):
+        problems.setdefault("link", "Give a web address that begins with https://.")
+
+
+def _check_audience(organisation_id: int, draft: CampaignDraft, problems: dict[str, str]) -> None:
+    try:
+        draft.criteria.check_chooses_somebody()
+        if draft.criteria.events:
+            find_event_ids(organisation_id, draft.criteria.events)
+        if draft.criteria.people is not None:
+            check_people_exist(organisation_id, draft.criteria.people)
+    except InvalidInput as error:
+        for name, text in error.fields.items():
+            problems.setdefault(name, text)
+
+
+def check_people_exist(organisation_id: int, person_ids: tuple[int, ...]) -> None:
+    """Raise InvalidInput unless every id is a person of the organisation."""
+    known: set[int] = set()
+    for start in range(0, len(person_ids), 1000):
+        known.update(
+            db.session.scalars(
+                sa.select(Person.id).where(
+                    Person.organisation_id == organisation_id,
+                    Person.id.in_(person_ids[start : start + 1000]),
+                )
+            )
+        )
+    unknown = [person_id for person_id in person_ids if person_id not in known]
+    if unknown:
+        named = ", ".join(str(person_id) for person_id in unknown[:5])
+        raise InvalidInput({"people": f"There is nobody with the number {named}."})
+
+
+def _check_time(draft: CampaignDraft, problems: dict[str, str]) -> datetime | None:
+    if draft.local_time is None:
+        return None
+    try:
+        moment = resolve_wall_time(
+            draft.local_time,
+            draft.timezone or "",
+            draft.repeated,
+            field="scheduled_local_time",
+            timezone_field="scheduled_timezone",
+        )
+    except InvalidInput as error:
+        for name, text in error.fields.items():
+            problems.setdefault(name, text)
+        return None
+    if moment <= clock.now():
+        problems.setdefault(
+            "scheduled_local_time", "This time has passed: choose one that is still to come."
+        )
+    return moment
+
+
+def _check_mode(draft: CampaignDraft, problems: dict[str, str]) -> None:
+    if draft.audience_mode == AudienceMode.FROZEN:
+        return
+    if draft.local_time is None:
+        problems.setdefault("audience_mode", NEEDS_TIME)
+    elif not draft.criteria.can_be_computed_again:
+        problems.setdefault("audience_mode", NEEDS_EVENTS)
+
+
+def _audited(values: dict[str, Any]) -> dict[str, Any]:
+    moment = values.get("scheduled_at")
+    return {**values, "scheduled_at": moment.isoformat() if moment else None}
+
+
+def _audited_campaign(campaign: Campaign) -> dict[str, Any]:
+    names = (
+        *("name", "channel", "subject", "message", "link", "targeting_criteria"),
+        *("audience_mode", "on_failure"),
+        *("scheduled_at", "scheduled_timezone", "scheduled_local_time"),
+    )
+    return _audited({name: getattr(campaign, name) for name in names})

@@ -1,0 +1,173 @@
+"""What became of a campaign: every figure derived from its recipients' rows, never asserted."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from rollcall.extensions import db
+from rollcall.models import (
+    Attempt,
+    AudienceSource,
+    Campaign,
+    Reason,
+    Recipient,
+    RecipientState,
+)
+
+CHANGES = ("kept", "joined", "left")
+COSTING = (RecipientState.SENT, RecipientState.DELIVERED, RecipientState.IN_DOUBT)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """A number of recipients that are alike in everything that a result asks for."""
+
+    in_estimate: bool
+    in_final: bool
+    left_reason: Reason | None
+    final_source: AudienceSource | None
+    state: RecipientState
+    held_reason: Reason | None
+    people: int
+
+    @property
+    def change(self) -> str:
+        """Return `kept`, `joined` or `left`: what follows from the two lists."""
+        if not self.in_final:
+            return "left"
+        return "kept" if self.in_estimate else "joined"
+
+
+class Results:
+    """The figures of one campaign, all from one pass over its recipients."""
+
+    def __init__(self, tallies: list[Tally], cost: Decimal, sms_parts: int) -> None:
+        self._tallies = tallies
+        self.cost = cost
+        self.sms_parts = sms_parts
+        self.changes = self._count(lambda tally: tally.change)
+        self.states = self._count(lambda tally: tally.state, final_only=True)
+        self.left_by_reason = self._count(
+            lambda tally: tally.left_reason.key if tally.left_reason is not None else None
+        )
+        self.held_by_reason = self._count(
+            lambda tally: tally.held_reason.key if tally.held_reason is not None else None
+        )
+        self.joined_by_source = self._count(
+            lambda tally: (
+                tally.final_source.key
+                if tally.change == "joined" and tally.final_source is not None
+                else None
+            )
+        )
+
+    def _count(self, key: Callable[[Tally], Any], final_only: bool = False) -> Counter[Any]:
+        counted: Counter[Any] = Counter()
+        for tally in self._tallies:
+            found = key(tally)
+            if found is not None and (tally.in_final or not final_only):
+                counted[found] += tally.people
+        return counted
+
+    def state(self, *states: RecipientState) -> int:
+        """Return how many people of the final list are in one of the states."""
+        return sum(self.states[state] for state in states)
+
+    @property
+    def audience(self) -> int:
+        """Return how many people the final list holds: the sum over all states, always."""
+        return sum(self.states.values())
+
+    @property
+    def pending(self) -> int:
+        """Return how many messages have not come to an end yet."""
+        return self.state(RecipientState.QUEUED, RecipientState.CLAIMED, RecipientState.WIRING)
+
+    @property
+    def done_percent(self) -> int:
+        """Return how far sending is, from 0 to 100, rounded down; 100 for an empty list."""
+        return 100 * (self.audience - self.pending) // self.audience if self.audience else 100
+
+    def to_json(self, currency: str) -> dict[str, Any]:
+        """Return the results as in the contract; money as a decimal text."""
+        return {
+            "sent": self.state(RecipientState.SENT),
+            "delivered": self.state(RecipientState.DELIVERED),
+            "failed": self.state(RecipientState.FAILED),
+            "held_back": self.state(RecipientState.HELD_BACK),
+            "held_back_by_reason": dict(self.held_by_reason),
+            "in_doubt": self.state(RecipientState.IN_DOUBT),
+            "pending": self.pending,
+            "cancelled": self.state(RecipientState.CANCELLED),
+            "cost": format_cost(self.cost),
+            "currency": currency,
+            "sms_parts": self.sms_parts,
+        }
+
+
+def format_cost(cost: Decimal) -> str:
+    """Return an amount rounded half up to hundredths, as a decimal text."""
+    return str(cost.quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+
+def campaign_results(campaign_id: int) -> Results:
+    """Return the figures of a campaign from two statements."""
+    columns = (
+        Recipient.in_estimate,
+        Recipient.in_final,
+        Recipient.left_reason,
+        Recipient.final_source,
+        Recipient.state,
+        Recipient.held_reason,
+    )
+    rows = db.session.execute(
+        sa.select(*columns, sa.func.count())
+        .where(Recipient.campaign_id == campaign_id)
+        .group_by(*columns)
+    )
+    tallies = [Tally(*row) for row in rows]
+    cost, parts = db.session.execute(
+        sa.select(
+            sa.func.coalesce(sa.func.sum(Attempt.cost), Decimal(0)),
+            sa.func.coalesce(sa.func.sum(Attempt.parts), 0),
+        ).where(Attempt.campaign_id == campaign_id, Attempt.outcome.in_(COSTING))
+    ).one()
+    return Results(tallies, cost, int(parts))
+
+
+@dataclass(frozen=True)
+class AudienceChange:
+    """How the final audience differs from the estimate."""
+
+    estimate: int
+    final: int
+
+    @property
+    def absolute(self) -> int:
+        """Return the change in people."""
+        return self.final - self.estimate
+
+    @property
+    def percent(self) -> int | None:
+        """Return the change in percent, rounded half up; None where the estimate was 0."""
+        return percent_change(self.estimate, self.final)
+
+
+def percent_change(before: int, after: int) -> int | None:
+    """Return how much `after` is over `before` in percent, rounded half up; None from 0."""
+    if before == 0:
+        return None
+    exact = Decimal(100) * (after - before) / before
+    # Half up as in the contract: half a percent counts as the larger number, also below zero.
+    return int((exact + Decimal("0.5")).to_integral_value(ROUND_FLOOR))
+
+
+def audience_change(campaign: Campaign) -> AudienceChange | None:
+    """Return the campaign's change, or None until both lists are known."""
+    if campaign.estimated_recipients is None or campaign.actual_recipients is None:
+        return None
+    return AudienceChange(campaign.estimated_recipients, campaign.actual_recipients)

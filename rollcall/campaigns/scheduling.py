@@ -1,0 +1,150 @@
+"""Scheduling and stopping: the changes of state that staff ask for."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from rollcall import clock
+from rollcall.actors import Actor
+from rollcall.audience.staging import staged_audience
+from rollcall.campaigns.drafts import NEEDS_EVENTS, NEEDS_TIME, campaign_criteria, find_campaign
+from rollcall.campaigns.states import change_state
+from rollcall.errors import Conflict, InvalidInput
+from rollcall.extensions import db, write
+from rollcall.models import (
+    AudienceMode,
+    Campaign,
+    CampaignState,
+    Channel,
+    Recipient,
+    RecipientState,
+)
+from rollcall.snapshots.campaigns import freeze_staged_audience
+
+REVIEW_DECISIONS = ("final", "estimate", "cancel")
+
+
+def schedule_campaign(actor: Actor, campaign_id: int, version: int | None = None) -> int:
+    """Freeze the audience and put the campaign on the clock, both or neither (C9).
+
+    Returns how many people the estimate holds. One that is already scheduled stays as it is.
+    Raises InvalidInput where the time is missing or past, Conflict from any other state.
+    """
+    campaign = find_campaign(actor.organisation_id, campaign_id)
+    if campaign.state == CampaignState.SCHEDULED and campaign.estimated_recipients is not None:
+        return campaign.estimated_recipients
+    if campaign.scheduled_at is None:
+        raise InvalidInput({"scheduled_local_time": "Choose when it is to go out."})
+    if campaign.scheduled_at <= clock.now():
+        raise InvalidInput(
+            {"scheduled_local_time": "This time has passed: choose one that is still to come."}
+        )
+    return _freeze_and_schedule(actor, campaign, version)
+
+
+def send_campaign_now(actor: Actor, campaign_id: int, version: int | None = None) -> int:
+    """Make the campaign due at once and return how many people its estimate holds.
+
+    A draft is frozen now; one that is scheduled keeps the list that was signed off and only
+    its time comes forward. Re-processing needs a time that lies ahead of the freezing, so a
+    draft that asks for it is refused.
+    """
+    campaign = find_campaign(actor.organisation_id, campaign_id)
+    if campaign.state == CampaignState.SCHEDULED and campaign.estimated_recipients is not None:
+        people = campaign.estimated_recipients
+        with write():
+            change_state(actor, campaign_id, "bring_forward", version=version, **_at_once())
+        return people
+    if campaign.audience_mode == AudienceMode.REPROCESS:
+        raise InvalidInput({"audience_mode": NEEDS_TIME})
+    return _freeze_and_schedule(actor, campaign, version, **_at_once())
+
+
+def _at_once() -> dict[str, Any]:
+    return {
+        "scheduled_at": clock.now(),
+        "scheduled_timezone": None,
+        "scheduled_local_time": None,
+    }
+
+
+def _freeze_and_schedule(
+    actor: Actor, campaign: Campaign, version: int | None, **values: Any
+) -> int:
+    criteria = campaign_criteria(campaign)
+    if campaign.audience_mode == AudienceMode.REPROCESS and not criteria.can_be_computed_again:
+        raise InvalidInput({"audience_mode": NEEDS_EVENTS})
+    campaign_id, channel = campaign.id, Channel(campaign.channel)
+    # What was read is what will be stored: an edit in between must be noticed.
+    version = campaign.version if version is None else version
+    due = values.get("scheduled_at", campaign.scheduled_at)
+    with staged_audience(actor.organisation_id, criteria, channel, due) as funnel, write():
+        change_state(
+            actor,
+            campaign_id,
+            "schedule",
+            version=version,
+            scheduled_by_id=actor.staff_id,
+            **values,
+        )
+        return freeze_staged_audience(campaign_id, funnel, clock.now())
+
+
+def cancel_campaign(actor: Actor, campaign_id: int, version: int | None = None) -> None:
+    """Stop a campaign for good; what has not gone out yet will not.
+
+    A message whose request is already on the wire keeps its own outcome.
+    """
+    with write():
+        change_state(
+            actor, campaign_id, "cancel", version=version, completed_at=clock.now(), owner=None
+        )
+        db.session.execute(
+            sa.update(Recipient)
+            .where(
+                Recipient.campaign_id == campaign_id,
+                Recipient.state.in_([RecipientState.QUEUED, RecipientState.CLAIMED]),
+            )
+            .values(state=RecipientState.CANCELLED)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def pause_campaign(actor: Actor, campaign_id: int, version: int | None = None) -> None:
+    """Stop sending within one batch, to be resumed."""
+    with write():
+        change_state(actor, campaign_id, "pause", version=version)
+
+
+def resume_campaign(actor: Actor, campaign_id: int, version: int | None = None) -> None:
+    """Let a paused campaign go on where it stopped."""
+    with write():
+        change_state(actor, campaign_id, "resume", version=version, owner=None, lease_until=None)
+
+
+def review_campaign(
+    actor: Actor, campaign_id: int, decision: str, version: int | None = None
+) -> None:
+    """Decide on a campaign that waits for it: send to the final list, to the estimate, or cancel.
+
+    The final list is computed when sending starts. Raises InvalidInput for another word.
+    """
+    if decision not in REVIEW_DECISIONS:
+        raise InvalidInput({"decision": f"Choose one of {', '.join(REVIEW_DECISIONS)}."})
+    if decision == "cancel":
+        return cancel_campaign(actor, campaign_id, version)
+    campaign = find_campaign(actor.organisation_id, campaign_id)
+    if campaign.frozen_at is None:
+        raise Conflict("This campaign has no list yet, so there is nothing to decide on.")
+    with write():
+        change_state(
+            actor,
+            campaign_id,
+            "approve",
+            version=version,
+            review_decision=decision,
+            state_note="",
+            owner=None,
+            lease_until=None,
+        )
+    return None

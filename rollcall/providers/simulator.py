@@ -1,0 +1,136 @@
+"""The simulator: accepts every message and keeps it where staff can read it.
+
+Its outbox is a SQLite file of its own, beside the application's database and never inside
+it, as a gateway's log would be: what stands there has really been handed over.
+"""
+
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from rollcall import clock
+from rollcall.providers.base import Outcome, OutgoingMessage, ProviderError
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS message (
+    id INTEGER PRIMARY KEY,
+    token INTEGER NOT NULL,
+    organisation_id INTEGER NOT NULL,
+    campaign_id INTEGER NOT NULL,
+    person_id INTEGER NOT NULL,
+    channel TEXT NOT NULL,
+    address TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    text TEXT NOT NULL,
+    sent_at TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS message_by_organisation ON message (organisation_id, id);
+CREATE INDEX IF NOT EXISTS message_by_campaign ON message (organisation_id, campaign_id, id);
+"""
+
+REJECTED = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMessage:
+    """One message as the simulator was given it."""
+
+    id: int
+    campaign_id: int
+    person_id: int
+    channel: str
+    address: str
+    subject: str
+    text: str
+    sent_at: datetime
+
+
+class Simulator:
+    """Writes each message to the outbox; refuses the addresses that it was told to refuse."""
+
+    name = "simulator"
+
+    def __init__(self, outbox: Path, refused: Collection[str] = ()) -> None:
+        self._outbox = outbox
+        self._refused = frozenset(refused)
+
+    def send(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
+        """Keep all messages in one commit; each outcome names the message's place in the outbox."""
+        accepted = [message for message in messages if message.address not in self._refused]
+        with _opened(self._outbox) as outbox, outbox:
+            first = outbox.execute("SELECT coalesce(max(id), 0) + 1 FROM message").fetchone()[0]
+            sent_at = clock.now().isoformat()
+            outbox.executemany(
+                "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        number,
+                        message.token,
+                        message.organisation_id,
+                        message.campaign_id,
+                        message.person_id,
+                        message.channel,
+                        message.address,
+                        message.subject,
+                        message.text,
+                        sent_at,
+                    )
+                    for number, message in enumerate(accepted, first)
+                ],
+            )
+        kept = [
+            Outcome(message.token, provider_message_id=f"sim-{number}")
+            for number, message in enumerate(accepted, first)
+        ]
+        refusal = ProviderError(REJECTED, "The simulator was told to refuse this address.")
+        return kept + [
+            Outcome(message.token, error=refusal)
+            for message in messages
+            if message.address in self._refused
+        ]
+
+
+def read_outbox(
+    outbox: Path,
+    organisation_id: int,
+    *,
+    campaign_id: int | None = None,
+    before: int | None = None,
+    limit: int = 50,
+) -> list[OutboxMessage]:
+    """Return the organisation's newest messages, of one campaign or all, older than id `before`."""
+    if not outbox.exists():
+        return []
+    conditions, values = ["organisation_id = ?"], [organisation_id]
+    if campaign_id is not None:
+        conditions.append("campaign_id = ?")
+        values.append(campaign_id)
+    if before is not None:
+        conditions.append("id < ?")
+        values.append(before)
+    statement = (
+        "SELECT id, campaign_id, person_id, channel, address, subject, text, sent_at "
+        f"FROM message WHERE {' AND '.join(conditions)} "
+        "ORDER BY id DESC LIMIT ?"
+    )
+    with _opened(outbox) as connection:
+        rows = connection.execute(statement, [*values, limit]).fetchall()
+    return [OutboxMessage(*row[:-1], datetime.fromisoformat(row[-1])) for row in rows]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = not path.exists()
+    connection = sqlite3.connect(path, timeout=30, isolation_level="IMMEDIATE")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        if new:
+            connection.executescript(_SCHEMA)
+        yield connection
+    finally:
+        connection.close()

@@ -1,0 +1,136 @@
+"""Which campaigns are due, and the claim by which one process owns one of them."""
+
+import os
+import socket
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from rollcall import clock
+from rollcall.actors import scheduler_actor
+from rollcall.campaigns.states import change_state
+from rollcall.errors import Conflict
+from rollcall.extensions import db, write
+from rollcall.models import Campaign, CampaignState
+
+LEASE = timedelta(seconds=60)
+OWNER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to work on one campaign, until the lease ends or a higher fence is set."""
+
+    campaign_id: int
+    organisation_id: int
+    fence: int
+
+
+class ClaimLost(Exception):
+    """Somebody paused or cancelled the campaign, or another process has taken it over."""
+
+
+def find_due_campaigns(limit: int = 50) -> list[int]:
+    """Return the campaigns that wait to be started or taken over, the longest waiting first."""
+    now = clock.now()
+    free = sa.or_(Campaign.lease_until.is_(None), Campaign.lease_until <= now)
+    statement = (
+        sa.select(Campaign.id)
+        .where(
+            sa.or_(
+                sa.and_(Campaign.state == CampaignState.SCHEDULED, Campaign.scheduled_at <= now),
+                sa.and_(Campaign.state.in_([CampaignState.PREPARING, CampaignState.SENDING]), free),
+            )
+        )
+        .order_by(Campaign.scheduled_at, Campaign.id)
+        .limit(limit)
+    )
+    return list(db.session.scalars(statement))
+
+
+def claim_campaign(campaign_id: int, lateness: timedelta) -> Claim | None:
+    """Claim a due campaign: of all processes that try, one gets it and the others None.
+
+    One that was due longer ago than `lateness` and has not been begun is not sent any more
+    but waits for a decision, and None is returned.
+    """
+    with write():
+        now = clock.now()
+        row = db.session.execute(
+            sa.select(
+                Campaign.organisation_id,
+                Campaign.state,
+                Campaign.version,
+                Campaign.scheduled_at,
+                Campaign.fence,
+            ).where(Campaign.id == campaign_id)
+        ).one_or_none()
+        if row is None or (row.scheduled_at is not None and row.scheduled_at > now):
+            return None
+        actor = scheduler_actor(row.organisation_id)
+        if row.state == CampaignState.SCHEDULED:
+            late = row.scheduled_at is not None and now - row.scheduled_at > lateness
+            try:
+                if late:
+                    change_state(
+                        actor, campaign_id, "stop_for_review", state_note=_missed(lateness)
+                    )
+                    return None
+                change_state(actor, campaign_id, "prepare", fence=row.fence)
+            except Conflict:
+                return None
+        claimed = db.session.execute(
+            sa.update(Campaign)
+            .where(
+                Campaign.id == campaign_id,
+                Campaign.fence == row.fence,
+                Campaign.state.in_([CampaignState.PREPARING, CampaignState.SENDING]),
+                sa.or_(Campaign.lease_until.is_(None), Campaign.lease_until <= now),
+            )
+            .values(owner=OWNER, fence=row.fence + 1, lease_until=now + LEASE)
+            .returning(Campaign.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+        return Claim(campaign_id, row.organisation_id, row.fence + 1) if claimed else None
+
+
+def _missed(lateness: timedelta) -> str:
+    hours = lateness / timedelta(hours=1)
+    return (
+        f"Rollcall was not running when this was due, more than {hours:g} hours ago, "
+        "so it asks before sending it late."
+    )
+
+
+def renew_claim(claim: Claim, state: CampaignState) -> None:
+    """Extend the lease inside the caller's transaction; raises ClaimLost if it no longer holds.
+
+    The campaign must still be in `state`: this is where a pause or cancellation stops sending.
+    """
+    renewed = db.session.execute(
+        sa.update(Campaign)
+        .where(
+            Campaign.id == claim.campaign_id,
+            Campaign.fence == claim.fence,
+            Campaign.owner == OWNER,
+            Campaign.state == state,
+        )
+        .values(lease_until=clock.now() + LEASE)
+        .returning(Campaign.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    if not renewed:
+        raise ClaimLost(f"campaign {claim.campaign_id} is no longer ours to send")
+
+
+def release_claim(claim: Claim) -> None:
+    """Give the campaign back, so that any process may take it at once."""
+    with write():
+        db.session.execute(
+            sa.update(Campaign)
+            .where(Campaign.id == claim.campaign_id, Campaign.fence == claim.fence)
+            .values(owner=None, lease_until=None)
+            .execution_options(synchronize_session=False)
+        )

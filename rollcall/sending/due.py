@@ -1,0 +1,28 @@
+"""One look at what is due: claim it, then run it."""
+
+import threading
+from datetime import timedelta
+
+from rollcall.config import Settings
+from rollcall.extensions import db
+from rollcall.sending.claims import claim_campaign, find_due_campaigns
+from rollcall.sending.runner import run_campaign
+
+
+def run_due_campaigns(settings: Settings, stop: threading.Event | None = None) -> list[int]:
+    """Run every campaign that is due, one after the other; returns the ids of those run.
+
+    Campaigns that another process owns are left to it.
+    """
+    stop = stop or threading.Event()
+    lateness = timedelta(hours=settings.lateness_hours)
+    run: list[int] = []
+    for campaign_id in find_due_campaigns():
+        if stop.is_set():
+            break
+        claim = claim_campaign(campaign_id, lateness)
+        if claim is not None:
+            run_campaign(claim, settings, stop)
+            run.append(campaign_id)
+    db.session.commit()
+    return run

@@ -1,0 +1,58 @@
+"""A campaign's list, stored before its state changes, in the same transaction (C9)."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from rollcall.audience.funnel import Funnel
+from rollcall.audience.staging import staged
+from rollcall.extensions import db
+from rollcall.models import Campaign, Reason, Recipient, RecipientState
+
+
+def audience_snapshot(funnel: Funnel, moment: datetime) -> dict[str, Any]:
+    """Return what is kept of an audience beside its people: when, how many, by source, funnel."""
+    return {
+        "timestamp": moment.isoformat(),
+        "total": funnel.reachable,
+        "by_source": funnel.by_source_json(),
+        "funnel": funnel.to_json(),
+    }
+
+
+def freeze_staged_audience(campaign_id: int, funnel: Funnel, moment: datetime) -> int:
+    """Store the staged audience as the campaign's estimate, inside the caller's transaction.
+
+    Freezing twice gives the same list: where one is stored already, it stays. Returns how
+    many people are in the list.
+    """
+    campaign = db.session.get_one(Campaign, campaign_id, populate_existing=True)
+    if campaign.frozen_at is not None and campaign.estimated_recipients is not None:
+        return campaign.estimated_recipients
+    db.session.execute(
+        sa.insert(Recipient).from_select(
+            [
+                "campaign_id",
+                "person_id",
+                "in_estimate",
+                "in_final",
+                "estimate_source",
+                "final_source",
+                "state",
+            ],
+            sa.select(
+                sa.literal(campaign_id),
+                staged.c.person_id,
+                sa.true(),
+                sa.true(),
+                staged.c.source,
+                staged.c.source,
+                sa.literal(int(RecipientState.QUEUED)),
+            ).where(staged.c.reason == Reason.REACHABLE),
+        )
+    )
+    campaign.frozen_at = moment
+    campaign.estimated_recipients = funnel.reachable
+    campaign.estimate_snapshot = audience_snapshot(funnel, moment)
+    return funnel.reachable

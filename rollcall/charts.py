@@ -20,8 +20,8 @@ _STEPS = tuple(
 )
 
 # A label of the x axis takes about this much room; fewer ticks are drawn on a narrow chart.
-_DATE_LABEL_ROOM = 64
-_TIME_LABEL_ROOM = 92
+_LABEL_ROOM = 64
+_DATE_AND_TIME_ROOM = 92
 
 # Labels of marked moments stand above the plot, in as many rows as keep them apart.
 _LABEL_ROW = 38
@@ -245,7 +245,8 @@ def _step_path(points: Sequence[tuple[datetime, int]], frame: _Frame) -> tuple[s
 
 def _label_times(frame: _Frame, zone: str) -> tuple[Tick, ...]:
     span = frame.end - frame.start
-    room = _DATE_LABEL_ROOM if span > timedelta(days=4) else _TIME_LABEL_ROOM
+    both = timedelta(days=1) < span <= timedelta(days=4)
+    room = _DATE_AND_TIME_ROOM if both else _LABEL_ROOM
     wanted = max(2, int((frame.right - frame.left) / room))
     ticks = time_ticks(frame.start, frame.end, zone, wanted)
     shown = [Tick(frame.x(tick), _time_label(tick, span)) for tick in ticks]

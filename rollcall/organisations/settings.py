@@ -1,0 +1,163 @@
+"""Creating organisations and changing what is set for them."""
+
+from datetime import time
+from typing import Any
+
+import phonenumbers
+from sqlalchemy.exc import IntegrityError
+
+from rollcall import clock
+from rollcall.actors import Actor, record
+from rollcall.errors import InvalidInput
+from rollcall.extensions import db, write
+from rollcall.models import Organisation, Role
+from rollcall.slugs import check_slug, make_slug
+from rollcall.walltime import check_timezone
+
+SENDING_HOURS = "08:00-21:00"  # 47 CFR 64.1200(c)(1): no marketing texts before 8:00, after 21:00
+OFF = "off"
+
+
+def create_organisation(
+    name: str,
+    *,
+    slug: str | None = None,
+    country: str = "CA",
+    timezone: str = "America/Toronto",
+    quiet_hours: str = SENDING_HOURS,
+    origin: str = "cli",
+) -> Organisation:
+    """Add an organisation and return it; nobody can log in to it yet.
+
+    `quiet_hours` are the hours in which text messages may go out, "08:00-21:00", or "off".
+    Raises InvalidInput naming each field that can't be used.
+    """
+    values = _read_settings(
+        {"name": name, "country": country, "timezone": timezone, "quiet_hours": quiet_hours}
+    )
+    values["slug"] = check_slug(slug or make_slug(values["name"]))
+    with write():
+        organisation = Organisation(created_at=clock.now(), **values)
+        db.session.add(organisation)
+        try:
+            db.session.flush()
+        except IntegrityError as error:
+            raise InvalidInput(
+                {"slug": f"The slug {values['slug']} is taken; choose another."}
+            ) from error
+        founder = Actor(organisation.id, None, Role.SUPER, origin)
+        after = {"slug": organisation.slug, **describe_settings(organisation)}
+        record(founder, "organisation.create", "organisation", organisation.id, after=after)
+    return organisation
+
+
+def set_organisation(
+    actor: Actor,
+    *,
+    name: str | None = None,
+    country: str | None = None,
+    timezone: str | None = None,
+    quiet_hours: str | None = None,
+) -> Organisation:
+    """Change what is given and return the organisation.
+
+    Takes an admin; the quiet hours, which the law is about, take a super. Raises NotAllowed,
+    or InvalidInput naming each field that can't be used.
+    """
+    actor.require(Role.ADMIN)
+    given = {"name": name, "country": country, "timezone": timezone, "quiet_hours": quiet_hours}
+    values = _read_settings({key: text for key, text in given.items() if text is not None})
+    with write():
+        organisation = db.session.get_one(Organisation, actor.organisation_id)
+        before = describe_settings(organisation)
+        for column, value in values.items():
+            setattr(organisation, column, value)
+        after = describe_settings(organisation)
+        if after["quiet_hours"] != before["quiet_hours"]:
+            actor.require(Role.SUPER)
+        if after != before:
+            record(
+                actor,
+                "organisation.edit",
+                "organisation",
+                organisation.id,
+                before=before,
+                after=after,
+            )
+    return organisation
+
+
+def describe_settings(organisation: Organisation) -> dict[str, Any]:
+    """Return what is set, as commands print it and the audit trail keeps it."""
+    return {
+        "name": organisation.name,
+        "country": organisation.country,
+        "timezone": organisation.timezone,
+        "quiet_hours": format_quiet_hours(organisation),
+    }
+
+
+def format_quiet_hours(organisation: Organisation) -> str:
+    """Return the hours in which text messages may go out, "08:00-21:00", or "off"."""
+    if organisation.quiet_from is None or organisation.quiet_until is None:
+        return OFF
+    return f"{organisation.quiet_until:%H:%M}-{organisation.quiet_from:%H:%M}"
+
+
+def _read_settings(given: dict[str, str]) -> dict[str, Any]:
+    """Return the columns to set; raises one InvalidInput for everything that is wrong."""
+    readers = {
+        "name": _read_name,
+        "country": _read_country,
+        "timezone": _read_timezone,
+        "quiet_hours": _read_quiet_hours,
+    }
+    values: dict[str, Any] = {}
+    problems: dict[str, str] = {}
+    for field, text in given.items():
+        try:
+            values.update(readers[field](text))
+        except InvalidInput as error:
+            problems.update(error.fields)
+    if problems:
+        raise InvalidInput(problems)
+    return values
+
+
+def _read_name(text: str) -> dict[str, Any]:
+    name = " ".join(text.split())
+    if not 1 <= len(name) <= 200:
+        raise InvalidInput({"name": "Give the organisation a name of at most 200 characters."})
+    return {"name": name}
+
+
+def _read_country(text: str) -> dict[str, Any]:
+    country = text.strip().upper()
+    if country not in phonenumbers.SUPPORTED_REGIONS:
+        raise InvalidInput(
+            {"country": "Write the country as its two letters, such as CA, US or DE."}
+        )
+    return {"country": country}
+
+
+def _read_timezone(text: str) -> dict[str, Any]:
+    timezone = text.strip()
+    check_timezone(timezone)
+    return {"timezone": timezone}
+
+
+def _read_quiet_hours(text: str) -> dict[str, Any]:
+    if text.strip().lower() == OFF:
+        return {"quiet_from": None, "quiet_until": None}
+    try:
+        first, last = (time.fromisoformat(part.strip()) for part in text.split("-"))
+    except ValueError:
+        first = last = time(0)
+    if not first < last or first.tzinfo or last.tzinfo:
+        raise InvalidInput(
+            {
+                "quiet_hours": "Write the hours in which text messages may go out, the earlier "
+                f"first, as {SENDING_HOURS}, or {OFF}."
+            }
+        )
+    return {"quiet_until": first, "quiet_from": last}

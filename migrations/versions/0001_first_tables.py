@@ -2,7 +2,7 @@
 
 Revision ID: 0001
 Revises: 
-Create Date: 2026-11-21 03:47:21.257214
+Create Date: 2026-11-21 04:00:02.350143
 
 """
 from alembic import op
@@ -218,6 +218,7 @@ def upgrade():
     sa.Column('reprocess_error', sa.Text(), nullable=True),
     sa.Column('audience_note', sa.Text(), nullable=False),
     sa.Column('state_note', sa.Text(), nullable=False),
+    sa.Column('review_decision', sa.String(length=10), nullable=True),
     sa.Column('owner', sa.String(length=80), nullable=True),
     sa.Column('fence', sa.Integer(), nullable=False),
     sa.Column('lease_until', sa.DateTime(timezone=True), nullable=True),

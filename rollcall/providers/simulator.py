@@ -31,6 +31,11 @@ CREATE INDEX IF NOT EXISTS message_by_organisation ON message (organisation_id, 
 CREATE INDEX IF NOT EXISTS message_by_campaign ON message (organisation_id, campaign_id, id);
 """
 
+_READ = """
+SELECT id, campaign_id, person_id, channel, address, subject, text, sent_at
+FROM message WHERE {conditions} ORDER BY id DESC LIMIT ?
+"""
+
 REJECTED = "unreachable"
 
 
@@ -111,11 +116,7 @@ def read_outbox(
     if before is not None:
         conditions.append("id < ?")
         values.append(before)
-    statement = (
-        "SELECT id, campaign_id, person_id, channel, address, subject, text, sent_at "
-        f"FROM message WHERE {' AND '.join(conditions)} "
-        "ORDER BY id DESC LIMIT ?"
-    )
+    statement = _READ.format(conditions=" AND ".join(conditions))
     with _opened(outbox) as connection:
         rows = connection.execute(statement, [*values, limit]).fetchall()
     return [OutboxMessage(*row[:-1], datetime.fromisoformat(row[-1])) for row in rows]

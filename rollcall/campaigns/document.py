@@ -1,0 +1,114 @@
+"""A campaign as JSON: the one object that the API and `flask campaign show --json` give."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from rollcall.campaigns.drafts import campaign_criteria
+from rollcall.campaigns.results import Results, audience_change, campaign_results
+from rollcall.errors import InvalidInput
+from rollcall.extensions import db
+from rollcall.messages.pricing import DEFAULT_PRICES
+from rollcall.models import AudienceMode, Campaign, Recipient, StaffMember
+
+MAX_FROZEN_IDS = 1_000
+
+
+def campaign_document(campaign: Campaign) -> dict[str, Any]:
+    """Return everything about a campaign in the names of the contract."""
+    results = campaign_results(campaign.id)
+    final = campaign.actual_recipients
+    return {
+        "id": campaign.id,
+        "name": campaign.name,
+        "status": campaign.state,
+        "version": campaign.version,
+        "channel": campaign.channel,
+        "subject": campaign.subject or None,
+        "message": campaign.message,
+        "link": campaign.link or None,
+        "total_recipients": campaign.estimated_recipients if final is None else final,
+        "scheduled_at": moment_json(campaign.scheduled_at),
+        "scheduled_timezone": campaign.scheduled_timezone,
+        "scheduled_local_time": campaign.scheduled_local_time,
+        "targeting_criteria": _criteria_json(campaign),
+        "settings": _settings(campaign),
+        "metadata": _metadata(campaign, results),
+        "results": results.to_json(DEFAULT_PRICES.currency),
+        "status_note": campaign.state_note or None,
+        "created_at": moment_json(campaign.created_at),
+        "created_by": _email(campaign.created_by_id),
+        "scheduled_by": _email(campaign.scheduled_by_id),
+        "sent_started_at": moment_json(campaign.sent_started_at),
+        "completed_at": moment_json(campaign.completed_at),
+    }
+
+
+def moment_json(moment: datetime | None) -> str | None:
+    """Return a moment in UTC as ISO 8601 with a Z, to the second."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+
+
+def _criteria_json(campaign: Campaign) -> Any:
+    try:
+        return campaign_criteria(campaign).to_json()
+    except InvalidInput:
+        # Damaged criteria are shown as they stand, so that whoever looks can see the damage.
+        return campaign.targeting_criteria
+
+
+def _settings(campaign: Campaign) -> dict[str, Any]:
+    try:
+        mode = campaign_criteria(campaign).recipient_mode
+    except InvalidInput:
+        mode = None
+    return {
+        "recipient_mode": mode,
+        "segment_id": None,
+        "segment_version": None,
+        "snapshot_mode": None,
+        "frozen_at": moment_json(campaign.frozen_at),
+        "frozen_contact_ids": _frozen_ids(campaign),
+        "original_segment_id": None,
+        "on_failure": campaign.on_failure,
+    }
+
+
+def _frozen_ids(campaign: Campaign) -> list[int] | None:
+    if not campaign.frozen_at or (campaign.estimated_recipients or 0) > MAX_FROZEN_IDS:
+        return None
+    return list(
+        db.session.scalars(
+            sa.select(Recipient.person_id)
+            .where(Recipient.campaign_id == campaign.id, Recipient.in_estimate.is_(True))
+            .order_by(Recipient.person_id)
+        )
+    )
+
+
+def _metadata(campaign: Campaign, results: Results) -> dict[str, Any]:
+    change = audience_change(campaign)
+    return {
+        "reprocess_audience_at_send": campaign.audience_mode == AudienceMode.REPROCESS,
+        "estimated_recipients": campaign.estimated_recipients,
+        "actual_recipients": campaign.actual_recipients,
+        "audience_change_absolute": change.absolute if change else None,
+        "audience_change_percent": change.percent if change else None,
+        "reprocessed_at": moment_json(campaign.reprocessed_at),
+        "reprocess_duration_ms": campaign.reprocess_duration_ms,
+        "reprocess_error": campaign.reprocess_error,
+        "audience_note": campaign.audience_note or None,
+        "audience_snapshot": {
+            "at_creation": campaign.estimate_snapshot,
+            "at_send": campaign.final_snapshot,
+        },
+        "joined": results.changes["joined"],
+        "left": results.changes["left"],
+        "left_by_reason": dict(results.left_by_reason),
+    }
+
+
+def _email(staff_id: int | None) -> str | None:
+    staff = db.session.get(StaffMember, staff_id) if staff_id else None
+    return staff.email if staff else None

@@ -1,0 +1,66 @@
+"""The organisation's campaigns, page by page, and grouped as staff look for them."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from rollcall.extensions import db
+from rollcall.models import Campaign, CampaignState
+
+PAGE = 25
+
+GOING_OUT = (CampaignState.PREPARING, CampaignState.SENDING, CampaignState.PAUSED)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What needs a decision, what is going out, what goes out next, what is being written."""
+
+    decide: list[Campaign]
+    sending: list[Campaign]
+    scheduled: list[Campaign]
+    drafts: list[Campaign]
+
+
+def campaigns_overview(organisation_id: int, limit: int = 20) -> Overview:
+    """Return the campaigns that are not over, the next ones first, at most `limit` a group."""
+    return Overview(
+        decide=_in_states(organisation_id, (CampaignState.NEEDS_REVIEW,), limit),
+        sending=_in_states(organisation_id, GOING_OUT, limit),
+        scheduled=_in_states(
+            organisation_id, (CampaignState.SCHEDULED,), limit, Campaign.scheduled_at.asc()
+        ),
+        drafts=_in_states(organisation_id, (CampaignState.DRAFT,), limit),
+    )
+
+
+def list_campaigns(
+    organisation_id: int,
+    *,
+    before: int | None = None,
+    states: tuple[CampaignState, ...] = (),
+    limit: int = PAGE,
+) -> list[Campaign]:
+    """Return campaigns with an id under `before`, the newest first."""
+    statement = sa.select(Campaign).where(Campaign.organisation_id == organisation_id)
+    if before is not None:
+        statement = statement.where(Campaign.id < before)
+    if states:
+        statement = statement.where(Campaign.state.in_(states))
+    return list(db.session.scalars(statement.order_by(Campaign.id.desc()).limit(limit)))
+
+
+def _in_states(
+    organisation_id: int,
+    states: tuple[CampaignState, ...],
+    limit: int,
+    order: sa.UnaryExpression | None = None,
+) -> list[Campaign]:
+    return list(
+        db.session.scalars(
+            sa.select(Campaign)
+            .where(Campaign.organisation_id == organisation_id, Campaign.state.in_(states))
+            .order_by(Campaign.id.desc() if order is None else order)
+            .limit(limit)
+        )
+    )

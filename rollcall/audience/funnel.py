@@ -1,6 +1,7 @@
 """The audience explained: matched, then each step that leaves people out, then reachable."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,22 +54,45 @@ class Funnel:
         return {source.key: self.by_source.get(source, 0) for source in order}
 
 
-def count_funnel(audience: sa.Select[Any], values: dict[str, Any]) -> Funnel:
-    """Return the funnel of rows with `source`, `reason` and `country`, in one statement."""
+@dataclass(frozen=True)
+class Group:
+    """People of an audience who are alike, with the lowest and the highest of their ids."""
+
+    reason: Reason
+    source: AudienceSource
+    country: str
+    people: int
+    first: int
+    last: int
+
+
+def count_groups(audience: sa.Select[Any], values: dict[str, Any]) -> list[Group]:
+    """Return the groups of an audience in one statement, with two sample ids for each."""
     rows = audience.subquery("audience")
+    keys = (rows.c.reason, rows.c.source, rows.c.country)
     counted = db.session.execute(
-        sa.select(rows.c.reason, rows.c.source, rows.c.country, sa.func.count()).group_by(
-            rows.c.reason, rows.c.source, rows.c.country
-        ),
+        sa.select(
+            *keys, sa.func.count(), sa.func.min(rows.c.person_id), sa.func.max(rows.c.person_id)
+        ).group_by(*keys),
         values,
     )
+    return [Group(*row) for row in counted]
+
+
+def funnel_of(groups: Iterable[Group]) -> Funnel:
+    """Return the funnel that the groups add up to."""
     left_out: Counter[Reason] = Counter()
     by_source: Counter[AudienceSource] = Counter()
     by_country: Counter[str] = Counter()
-    for reason, source, country, people in counted:
-        if reason is not Reason.REACHABLE:
-            left_out[reason] += people
+    for group in groups:
+        if group.reason is not Reason.REACHABLE:
+            left_out[group.reason] += group.people
         else:
-            by_source[source] += people
-            by_country[country] += people
+            by_source[group.source] += group.people
+            by_country[group.country] += group.people
     return Funnel(dict(left_out), dict(by_source), dict(by_country))
+
+
+def count_funnel(audience: sa.Select[Any], values: dict[str, Any]) -> Funnel:
+    """Return the funnel of rows with `person_id`, `source`, `reason` and `country`."""
+    return funnel_of(count_groups(audience, values))

@@ -1,7 +1,6 @@
 """The audience as staff see it while they choose: who, why not, what it says, what it costs."""
 
 import time
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +10,7 @@ import sqlalchemy as sa
 
 from rollcall import clock
 from rollcall.audience.criteria import Criteria
-from rollcall.audience.funnel import Funnel
+from rollcall.audience.funnel import Funnel, count_groups, funnel_of
 from rollcall.audience.query import audience_select
 from rollcall.extensions import db
 from rollcall.messages.parts import MessageParts, count_parts
@@ -116,33 +115,15 @@ def cost_of(by_country: dict[str, int], channel: Channel, parts_each: int) -> De
 def _count_and_sample(
     organisation_id: int, criteria: Criteria, channel: Channel, moment: datetime
 ) -> tuple[Funnel, dict[int, AudienceSource]]:
-    # The lowest and the highest id of each group come with its count, so that samples cost
-    # no second evaluation; they are spread over sources and countries by themselves.
+    # Each group's lowest and highest id come with its count, so that samples cost no second
+    # evaluation, and are spread over sources and countries by themselves.
     query = audience_select(organisation_id, criteria, channel, moment)
-    audience = query.statement.subquery("audience")
-    groups = (audience.c.reason, audience.c.source, audience.c.country)
-    rows = db.session.execute(
-        sa.select(
-            *groups,
-            sa.func.count(),
-            sa.func.min(audience.c.person_id),
-            sa.func.max(audience.c.person_id),
-        ).group_by(*groups),
-        query.values,
-    ).all()
-    left_out: Counter[Reason] = Counter()
-    by_source: Counter[AudienceSource] = Counter()
-    by_country: Counter[str] = Counter()
+    groups = count_groups(query.statement, query.values)
     samples: dict[int, AudienceSource] = {}
-    for reason, source, country, people, first, last in rows:
-        if reason is not Reason.REACHABLE:
-            left_out[reason] += people
-            continue
-        by_source[source] += people
-        by_country[country] += people
-        if len(samples) < SAMPLES:
-            samples |= {first: source, last: source}
-    return Funnel(dict(left_out), dict(by_source), dict(by_country)), samples
+    for group in groups:
+        if group.reason is Reason.REACHABLE and len(samples) < SAMPLES:
+            samples |= {group.first: group.source, group.last: group.source}
+    return funnel_of(groups), samples
 
 
 def _sample_people(

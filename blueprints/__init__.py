@@ -2,6 +2,35 @@
 
 from apiflask import APIFlask
 
+from blueprints import audit, auth, home, organisation, profile, staff, tokens
+from blueprints.access import enforce_access
+from blueprints.addresses import IdConverter
+from blueprints.errors import register_error_handlers
+from blueprints.extensions import bind_extensions
+from blueprints.navigation import register_page_context
+from blueprints.security import register_security_headers
+
+PAGES = (
+    audit.pages,
+    auth.pages,
+    home.pages,
+    organisation.pages,
+    profile.pages,
+    staff.pages,
+    tokens.pages,
+)
+
 
 def register(app: APIFlask) -> None:
-    """Add every page and endpoint to the application."""
+    """Add every page and endpoint to the application.
+
+    Raises UndeclaredRoute when one of them does not say who may use it.
+    """
+    bind_extensions(app)
+    register_page_context(app)
+    register_error_handlers(app)
+    register_security_headers(app)
+    app.url_map.converters["int"] = IdConverter
+    for pages in PAGES:
+        app.register_blueprint(pages)
+    enforce_access(app)

@@ -76,8 +76,8 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "MAX_CONTENT_LENGTH": 64 * 1024 * 1024,
         "MAX_FORM_MEMORY_SIZE": 8 * 1024 * 1024,
         "RATELIMIT_STORAGE_URI": "memory://",
-        "RATELIMIT_HEADERS_ENABLED": True,
         "WTF_CSRF_TIME_LIMIT": None,
+        "LOGIN_LIMIT": "10 per minute",
         "OPENAPI_VERSION": "3.1.0",
     }
 

@@ -1,0 +1,79 @@
+"""What stands around every page: the links of the menus, who is logged in, the clock."""
+
+from typing import Any, NamedTuple
+
+from flask import Flask, current_app, request, url_for
+from flask_login import current_user
+from werkzeug.local import LocalProxy
+
+from blueprints.access import access_of
+from rollcall import clock
+from rollcall.models import Organisation
+from rollcall.wording import FILTERS
+
+NAVIGATION = (
+    ("Campaigns", "campaigns.index"),
+    ("Events", "events.index"),
+    ("People", "people.index"),
+    ("Outbox", "outbox.index"),
+)
+ACCOUNT_NAVIGATION = (
+    ("Your profile", "profile.edit"),
+    ("Organisation settings", "organisation.edit"),
+    ("Staff", "staff.index"),
+    ("API tokens", "tokens.index"),
+    ("Audit trail", "audit.index"),
+)
+
+
+class Link(NamedTuple):
+    """A link of a menu; `current` marks the part of the site that is being looked at."""
+
+    label: str
+    url: str
+    current: bool
+
+
+def register_page_context(app: Flask) -> None:
+    """Give every template the filters, the clock and what the layout needs."""
+    app.jinja_env.filters.update(FILTERS)
+    app.jinja_env.globals["now"] = clock.now
+    app.context_processor(_layout_context)
+
+
+def visible_links(navigation: tuple[tuple[str, str], ...]) -> list[Link]:
+    """Return the links that the logged-in staff member may follow."""
+    if not current_user.is_authenticated:
+        return []
+    here = (request.endpoint or "").partition(".")[0]
+    return [
+        Link(label, url_for(endpoint), endpoint.partition(".")[0] == here)
+        for label, endpoint in navigation
+        if _may_open(endpoint)
+    ]
+
+
+def _layout_context() -> dict[str, Any]:
+    """Return what base.html shows; each is worked out only if a page asks for it.
+
+    The page for an unexpected error asks for none of it, as the database may be what failed.
+    """
+    return {
+        "current_user": current_user,
+        "organisation": LocalProxy(_current_organisation),
+        "navigation": LocalProxy(lambda: visible_links(NAVIGATION)),
+        "account_navigation": LocalProxy(lambda: visible_links(ACCOUNT_NAVIGATION)),
+        "log_out_url": url_for("auth.log_out"),
+        "home_url": url_for("home.index"),
+    }
+
+
+def _current_organisation() -> Organisation | None:
+    return current_user.organisation if current_user.is_authenticated else None
+
+
+def _may_open(endpoint: str) -> bool:
+    if endpoint not in current_app.view_functions:
+        return False
+    role = access_of(current_app, endpoint).role
+    return role is not None and current_user.role.at_least(role)

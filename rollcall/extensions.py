@@ -8,7 +8,7 @@ between, whatever the busy timeout; one that begins with BEGIN IMMEDIATE waits i
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from flask_migrate import Migrate
@@ -49,6 +49,12 @@ class PinnableSession(Session):
 
 db = SQLAlchemy(model_class=Base, session_options={"class_": PinnableSession})
 migrate = Migrate()
+
+# Flask-SQLAlchemy makes its base class at run time, where no type checker sees it.
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
 
 
 class NestedTransaction(RuntimeError):

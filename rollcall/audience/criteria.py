@@ -1,7 +1,7 @@
 """The targeting rules of an audience: read from JSON, written to JSON, said in English. No SQL."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -221,5 +221,5 @@ def _describe_range(limits: ScoreRange) -> str:
     return str(limits.low) if limits.low == limits.high else f"{limits.low} to {limits.high}"
 
 
-def _either(words: "list[str] | tuple[str, ...]") -> str:
+def _either(words: Sequence[str]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from rollcall.audience.query import Rows
 from rollcall.extensions import db
 from rollcall.models import AudienceSource, Reason
 
@@ -66,7 +67,7 @@ class Group:
     last: int
 
 
-def count_groups(audience: sa.Select[Any], values: dict[str, Any]) -> list[Group]:
+def count_groups(audience: Rows, values: dict[str, Any]) -> list[Group]:
     """Return the groups of an audience in one statement, with two sample ids for each."""
     rows = audience.subquery("audience")
     keys = (rows.c.reason, rows.c.source, rows.c.country)
@@ -93,6 +94,6 @@ def funnel_of(groups: Iterable[Group]) -> Funnel:
     return Funnel(dict(left_out), dict(by_source), dict(by_country))
 
 
-def count_funnel(audience: sa.Select[Any], values: dict[str, Any]) -> Funnel:
+def count_funnel(audience: Rows, values: dict[str, Any]) -> Funnel:
     """Return the funnel of rows with `person_id`, `source`, `reason` and `country`."""
     return funnel_of(count_groups(audience, values))

@@ -17,6 +17,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from rollcall.audience.criteria import SCORES, Criteria, ScoreRange
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
+from rollcall.folding import fold
 from rollcall.models import (
     Attendance,
     AudienceSource,
@@ -29,12 +30,14 @@ from rollcall.models import (
 )
 from rollcall.models.types import Code, IdList, IsOneOf, UTCDateTime
 
+Rows = sa.Select[*tuple[Any, ...]]
+
 
 @dataclass(frozen=True)
 class AudienceQuery:
     """A statement that gives `person_id`, `source`, `reason`, `country` a row, and its values."""
 
-    statement: sa.Select[Any]
+    statement: Rows
     values: dict[str, Any]
 
 
@@ -63,7 +66,7 @@ def audience_select(
     for letter, limits in criteria.scores.items():
         values |= _score_values(letter, limits)
     if shape.cities:
-        values["cities"] = [city.casefold() for city in criteria.cities]
+        values["cities"] = [fold(city) for city in criteria.cities]
     if criteria.people is not None:
         values["people"] = list(criteria.people)
     if shape.window:
@@ -99,7 +102,7 @@ class _Shape:
 
 
 @lru_cache(maxsize=512)
-def _build(shape: _Shape) -> sa.Select[Any]:
+def _build(shape: _Shape) -> Rows:
     # Built once for each shape, since building costs more than running it on small data.
     #
     # `attended` is materialised, because SQLite's planner otherwise walks the attendances
@@ -122,7 +125,7 @@ def _build(shape: _Shape) -> sa.Select[Any]:
     ).select_from(judged.outerjoin(duplicates, duplicates.c.person_id == judged.c.person_id))
 
 
-def _judged(shape: _Shape) -> sa.Select[Any]:
+def _judged(shape: _Shape) -> Rows:
     cutoff = sa.bindparam("cutoff", type_=UTCDateTime) if shape.window else None
     columns = [
         PersonFacts.person_id.label("person_id"),
@@ -198,7 +201,7 @@ def address_column(channel: Channel) -> InstrumentedAttribute[str | None]:
     return Person.phone if channel == Channel.SMS else Person.email
 
 
-def _shared(channel: Channel) -> ColumnElement[bool]:
+def _shared(channel: Channel) -> InstrumentedAttribute[bool]:
     return PersonFacts.phone_shared if channel == Channel.SMS else PersonFacts.email_shared
 
 
@@ -220,7 +223,7 @@ def _duplicates(judged: sa.CTE, channel: Channel) -> sa.CTE:
     )
 
 
-def _people_of_cities() -> sa.Select[tuple[int]]:
+def _people_of_cities() -> sa.Select[int]:
     return sa.select(Person.id).where(
         Person.organisation_id == sa.bindparam("organisation_id"),
         Person.city_key.in_(sa.bindparam("cities", expanding=True)),

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rollcall.extensions import db
+from rollcall.extensions import Model
 from rollcall.models.organisations import Organisation, StaffMember
 from rollcall.models.people import Channel
 from rollcall.models.types import BigId, Code, Json, Key, Money, UTCDateTime
@@ -94,7 +94,7 @@ class RecipientState(enum.IntEnum):
         return self.name.lower()
 
 
-class Campaign(db.Model):
+class Campaign(Model):
     """One message to one audience over one channel, now or at a scheduled time."""
 
     __tablename__ = "campaign"
@@ -153,7 +153,7 @@ class Campaign(db.Model):
     scheduled_by: Mapped[StaffMember | None] = relationship(foreign_keys=[scheduled_by_id])
 
 
-class Recipient(db.Model):
+class Recipient(Model):
     """One person in a campaign: in which of its two lists, and what became of the message.
 
     Until sending begins the final list is the estimate. Kept, joined and left follow from
@@ -183,7 +183,7 @@ class Recipient(db.Model):
     address: Mapped[str | None] = mapped_column(Key)
 
 
-class Attempt(db.Model):
+class Attempt(Model):
     """One request for one recipient: written down before it goes to the wire.
 
     `outcome` is None until it is known; the token is random and travels with the message.

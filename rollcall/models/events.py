@@ -7,7 +7,7 @@ from decimal import Decimal
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from rollcall.extensions import db
+from rollcall.extensions import Model
 from rollcall.models.types import Code, Money, UTCDateTime
 
 
@@ -28,7 +28,7 @@ class Source(enum.IntEnum):
         return cls[key.upper()]
 
 
-class Event(db.Model):
+class Event(Model):
     """Something that people attend; its moments are UTC, read in its own time zone."""
 
     __tablename__ = "event"
@@ -49,7 +49,7 @@ class Event(db.Model):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
-class Attendance(db.Model):
+class Attendance(Model):
     """One person at one event from one source; a cancelled or refunded one does not count."""
 
     __tablename__ = "attendance"
@@ -72,7 +72,7 @@ class Attendance(db.Model):
     cancelled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
-class Purchase(db.Model):
+class Purchase(Model):
     """Money spent by a person; the reference is what makes a second import change nothing."""
 
     __tablename__ = "purchase"

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rollcall.extensions import db
+from rollcall.extensions import Model
 from rollcall.models.types import Json, UTCDateTime
 
 
@@ -24,7 +24,7 @@ class Role(enum.StrEnum):
         return order.index(self) >= order.index(other)
 
 
-class Organisation(db.Model):
+class Organisation(Model):
     """The tenant: every row of data belongs to one, and nothing crosses."""
 
     __tablename__ = "organisation"
@@ -42,7 +42,7 @@ class Organisation(db.Model):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
-class StaffMember(db.Model):
+class StaffMember(Model):
     """A person who logs in; an e-mail address logs in to one organisation only."""
 
     __tablename__ = "staff_member"
@@ -67,7 +67,7 @@ class StaffMember(db.Model):
         return Role(self.role)
 
 
-class ApiToken(db.Model):
+class ApiToken(Model):
     """Lets a program act as a staff member; shown once, only its hash is kept."""
 
     __tablename__ = "api_token"
@@ -85,7 +85,7 @@ class ApiToken(db.Model):
     staff: Mapped[StaffMember] = relationship(lazy="joined")
 
 
-class IdempotencyRecord(db.Model):
+class IdempotencyRecord(Model):
     """The answer once given to a POST with an `Idempotency-Key`, so that a repeat gets the same."""
 
     __tablename__ = "idempotency_record"
@@ -100,7 +100,7 @@ class IdempotencyRecord(db.Model):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
-class AuditEntry(db.Model):
+class AuditEntry(Model):
     """One change of data: who, what, when, from where, before and after. Only ever added to."""
 
     __tablename__ = "audit_entry"

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from rollcall.extensions import db
+from rollcall.extensions import Model
 from rollcall.models.types import Json, Key, Money, UTCDateTime
 
 
@@ -19,7 +19,7 @@ class Channel(enum.StrEnum):
     EMAIL = "email"
 
 
-class Person(db.Model):
+class Person(Model):
     """Somebody who can be messaged.
 
     Phones (E.164) and e-mail addresses (lower case) are not unique: a couple may share a
@@ -64,7 +64,7 @@ class Person(db.Model):
         return f"{self.first_name} {self.last_name}".strip()
 
 
-class PersonFacts(db.Model):
+class PersonFacts(Model):
     """All that the audience query needs of a person, in one narrow row.
 
     Written in the same transaction as what it mirrors: `rollcall.people.facts.refresh_facts`
@@ -98,7 +98,7 @@ class PersonFacts(db.Model):
     person: Mapped[Person] = relationship(back_populates="facts", lazy="raise_on_sql")
 
 
-class RfmScore(db.Model):
+class RfmScore(Model):
     """The raw values behind a person's scores, as of the last computation."""
 
     __tablename__ = "rfm_score"
@@ -115,7 +115,7 @@ class RfmScore(db.Model):
     monetary: Mapped[int] = mapped_column(sa.SmallInteger)
 
 
-class Suppression(db.Model):
+class Suppression(Model):
     """An address that must not be messaged by this organisation over this channel.
 
     Kept by hash and not by person, so that an opt-out outlives the person's record.
@@ -131,7 +131,7 @@ class Suppression(db.Model):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
-class ConsentChange(db.Model):
+class ConsentChange(Model):
     """Somebody opted out or in again: what said so, and when. Only ever added to."""
 
     __tablename__ = "consent_change"
@@ -146,7 +146,7 @@ class ConsentChange(db.Model):
     at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
-class ImportRun(db.Model):
+class ImportRun(Model):
     """One CSV file taken in: what it was, how far it is, and what became of its rows."""
 
     __tablename__ = "import_run"
@@ -175,7 +175,7 @@ class ImportRun(db.Model):
     completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
-class RejectedRow(db.Model):
+class RejectedRow(Model):
     """A row that did not go in: its line in the file, the reason, and what stood there."""
 
     __tablename__ = "rejected_row"
@@ -189,7 +189,7 @@ class RejectedRow(db.Model):
     raw: Mapped[Any] = mapped_column(Json)
 
 
-class ColumnMapping(db.Model):
+class ColumnMapping(Model):
     """How staff last read a file with this header, to be proposed the next time."""
 
     __tablename__ = "column_mapping"

@@ -38,7 +38,7 @@ def refresh_facts(
     suppressed = _suppressed_hashes(organisation_id, people)
     # Through the connection: one prepared statement for many rows, past the ORM's bookkeeping.
     db.session.connection().execute(
-        sa.update(PersonFacts.__table__)
+        sa.update(PersonFacts)
         .where(PersonFacts.person_id == sa.bindparam("b_person_id"))
         .values(
             has_phone=sa.bindparam("b_has_phone"),
@@ -115,7 +115,7 @@ def _mark_sharing(organisation_id: int, channel: Channel, addresses: set[str | N
             sa.select(column).where(*here).group_by(column).having(sa.func.count() > 1).subquery()
         )
         is_shared = sa.exists().where(
-            Person.id == PersonFacts.person_id, column == list(shared.c)[0]
+            Person.id == PersonFacts.person_id, column == next(iter(shared.c))
         )
         db.session.execute(
             sa.update(PersonFacts)

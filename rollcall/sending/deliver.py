@@ -194,7 +194,7 @@ def _write_down(claim: Claim, provider: Provider, intents: Sequence[Intent], now
         ],
     )
     connection.execute(
-        sa.update(Recipient.__table__)
+        sa.update(Recipient)
         .where(
             Recipient.campaign_id == claim.campaign_id,
             Recipient.person_id == sa.bindparam("b_person_id"),
@@ -212,7 +212,7 @@ def _set_last_message(connection: sa.Connection, people: list[int], now: datetim
     # From here on every other campaign sees these people as messaged: the reservation is
     # part of the intent's own transaction.
     connection.execute(
-        sa.update(PersonFacts.__table__)
+        sa.update(PersonFacts)
         .where(IsOneOf(PersonFacts.person_id, sa.literal(people, IdList)))
         .values(last_message_at=now)
     )
@@ -247,7 +247,7 @@ def record_outcomes(claim: Claim, intents: Sequence[Intent], outcomes: Sequence[
         connection = db.session.connection()
         now = clock.now()
         connection.execute(
-            sa.update(Attempt.__table__)
+            sa.update(Attempt)
             .where(
                 Attempt.campaign_id == claim.campaign_id,
                 Attempt.person_id == sa.bindparam("b_person_id"),
@@ -264,7 +264,7 @@ def record_outcomes(claim: Claim, intents: Sequence[Intent], outcomes: Sequence[
             rows,
         )
         connection.execute(
-            sa.update(Recipient.__table__)
+            sa.update(Recipient)
             .where(
                 Recipient.campaign_id == claim.campaign_id,
                 Recipient.person_id == sa.bindparam("b_person_id"),
@@ -305,7 +305,7 @@ def _take_back_reservation(connection: sa.Connection, people: list[int]) -> None
         .scalar_subquery()
     )
     connection.execute(
-        sa.update(PersonFacts.__table__)
+        sa.update(PersonFacts)
         .where(IsOneOf(PersonFacts.person_id, sa.literal(people, IdList)))
         .values(last_message_at=last)
     )

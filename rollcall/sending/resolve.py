@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from rollcall import clock
 from rollcall.actors import scheduler_actor
@@ -145,7 +146,7 @@ def _reprocess(claim: Claim, plan: _Plan) -> None:
             _store_figures(claim.campaign_id, funnel, moment, started)
     except InvalidInput as error:
         raise ReprocessFailed(str(error)) from error
-    except sa.exc.SQLAlchemyError as error:
+    except SQLAlchemyError as error:
         db.session.rollback()
         raise ReprocessFailed(f"The database could not run the criteria: {error}") from error
 

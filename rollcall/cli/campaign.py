@@ -1,0 +1,271 @@
+"""`flask campaign`: write, schedule, watch and stop campaigns."""
+
+from typing import Any
+
+import click
+from flask import current_app
+
+from rollcall.actors import Actor
+from rollcall.campaigns.comparison import compare_with_now
+from rollcall.campaigns.document import campaign_document
+from rollcall.campaigns.drafts import NEEDS_TIME, CampaignDraft, create_campaign, find_campaign
+from rollcall.campaigns.listing import list_campaigns
+from rollcall.campaigns.recipients import (
+    export_recipients,
+    list_recipients,
+    read_recipient_filter,
+)
+from rollcall.campaigns.scheduling import (
+    REVIEW_DECISIONS,
+    cancel_campaign,
+    pause_campaign,
+    resume_campaign,
+    review_campaign,
+    schedule_campaign,
+    send_campaign_now,
+)
+from rollcall.cli.common import acting, acting_options, command_group, emit, json_option
+from rollcall.cli.criteria import criteria_options, read_criteria
+from rollcall.errors import InvalidInput
+from rollcall.extensions import db
+from rollcall.models import AudienceMode, Campaign, Channel, OnFailure, Organisation
+from rollcall.sending.due import run_due_campaigns
+from rollcall.wording import (
+    say_change,
+    say_count,
+    say_money,
+    say_number,
+    say_people,
+    say_reason,
+    say_state,
+    say_time,
+)
+
+
+@command_group("campaign")
+def campaign_commands() -> None:
+    """Write, schedule, watch and stop campaigns."""
+
+
+@campaign_commands.command("create")
+@click.option("--name", required=True)
+@click.option("--channel", type=click.Choice(list(Channel)), required=True)
+@click.option("--message", required=True)
+@click.option("--subject", default="")
+@click.option("--link", default="", help="What %%LINK%% becomes.")
+@criteria_options
+@click.option("--at", "local_time", metavar="2026-11-29T10:00", help="Schedule for local time.")
+@click.option("--timezone", help="The zone of --at (default: the organisation's).")
+@click.option(
+    "--repeated", type=click.Choice(["earlier", "later"]), help="For an hour that comes twice."
+)
+@click.option("--now", "at_once", is_flag=True, help="Send as soon as the scheduler looks.")
+@click.option("--draft", is_flag=True, help="Only store it; schedule it later.")
+@click.option("--reprocess", is_flag=True, help="Compute the audience again at send time.")
+@click.option("--on-failure", type=click.Choice(list(OnFailure)), default=OnFailure.FAIL)
+@acting_options
+@json_option
+def create(org_slug: str | None, as_email: str | None, as_json: bool, **options: Any) -> None:
+    """Create a campaign; with --at or --now it is scheduled and its audience frozen."""
+    actor = acting(org_slug, as_email)
+    draft = _read_draft(db.session.get_one(Organisation, actor.organisation_id), options)
+    campaign_id = create_campaign(actor, draft)
+    if options["at_once"] and not options["draft"]:
+        send_campaign_now(actor, campaign_id)
+    elif draft.local_time and not options["draft"]:
+        schedule_campaign(actor, campaign_id)
+    _show(actor, campaign_id, as_json)
+
+
+def _read_draft(organisation: Organisation, options: dict[str, Any]) -> CampaignDraft:
+    if options["at_once"] and options["local_time"]:
+        raise InvalidInput({"--now": "Choose --now or --at, not both."})
+    if options["reprocess"] and not options["local_time"]:
+        raise InvalidInput({"--reprocess": NEEDS_TIME})
+    return CampaignDraft(
+        name=options["name"],
+        channel=Channel(options["channel"]),
+        message=options["message"],
+        subject=options["subject"],
+        link=options["link"],
+        criteria=read_criteria(organisation, options),
+        audience_mode=AudienceMode.REPROCESS if options["reprocess"] else AudienceMode.FROZEN,
+        on_failure=OnFailure(options["on_failure"]),
+        local_time=options["local_time"],
+        timezone=options["timezone"] or organisation.timezone,
+        repeated=options["repeated"],
+    )
+
+
+@campaign_commands.command("list")
+@acting_options
+@json_option
+def list_(org_slug: str | None, as_email: str | None, as_json: bool) -> None:
+    """List the newest campaigns."""
+    actor = acting(org_slug, as_email)
+    found = list_campaigns(actor.organisation_id, limit=100)
+    emit(
+        [campaign_document(campaign) for campaign in found] if as_json else None,
+        as_json,
+        [_line(campaign) for campaign in found] or "There is no campaign yet.",
+    )
+
+
+@campaign_commands.command("show")
+@click.argument("campaign_id", metavar="ID", type=int)
+@acting_options
+@json_option
+def show(campaign_id: int, org_slug: str | None, as_email: str | None, as_json: bool) -> None:
+    """Show a campaign: what it says, both counts, and what became of it."""
+    _show(acting(org_slug, as_email), campaign_id, as_json)
+
+
+@campaign_commands.command("recipients")
+@click.argument("campaign_id", metavar="ID", type=int)
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@click.option("--status")
+@click.option("--change", help="kept, joined or left")
+@click.option("--reason")
+@click.option("--source")
+@acting_options
+@json_option
+def recipients(
+    campaign_id: int,
+    as_csv: bool,
+    org_slug: str | None,
+    as_email: str | None,
+    as_json: bool,
+    **filters: str | None,
+) -> None:
+    """List the people of a campaign and what became of each."""
+    actor = acting(org_slug, as_email)
+    campaign = find_campaign(actor.organisation_id, campaign_id)
+    wanted = read_recipient_filter({name: word or "" for name, word in filters.items()})
+    if as_csv:
+        for piece in export_recipients(campaign.id, wanted):
+            click.echo(piece, nl=False)
+        return
+    rows = list_recipients(campaign.id, wanted, limit=1_000_000)
+    emit(
+        [row.to_json() for row in rows] if as_json else None,
+        as_json,
+        (
+            f"{row.person_id:>8}  {row.change:<6}  {row.state.key:<10}  {row.name}"
+            + (f"  ({row.reason.key})" if row.reason else "")
+            for row in rows
+        ),
+    )
+
+
+@campaign_commands.command("preview")
+@click.argument("campaign_id", metavar="ID", type=int)
+@acting_options
+@json_option
+def preview(campaign_id: int, org_slug: str | None, as_email: str | None, as_json: bool) -> None:
+    """Show who would get it if it were sent now, beside the estimate."""
+    actor = acting(org_slug, as_email)
+    campaign = find_campaign(actor.organisation_id, campaign_id)
+    comparison = compare_with_now(campaign)
+    emit(comparison.to_json(), as_json, comparison.sentence())
+
+
+def _verb(name: str, change: Any, told: str) -> None:
+    """Add a command that makes one change of state and says what the campaign is now."""
+
+    @campaign_commands.command(name, help=told)
+    @click.argument("campaign_id", metavar="ID", type=int)
+    @acting_options
+    @json_option
+    def command(
+        campaign_id: int, org_slug: str | None, as_email: str | None, as_json: bool
+    ) -> None:
+        actor = acting(org_slug, as_email)
+        change(actor, campaign_id)
+        _show(actor, campaign_id, as_json)
+
+
+_verb("schedule", schedule_campaign, "Freeze the audience and put the campaign on the clock.")
+_verb("send", send_campaign_now, "Freeze the audience and make the campaign due at once.")
+_verb("cancel", cancel_campaign, "Stop a campaign for good.")
+_verb("pause", pause_campaign, "Stop sending within one batch.")
+_verb("resume", resume_campaign, "Let a paused campaign go on.")
+
+
+@campaign_commands.command("review")
+@click.argument("campaign_id", metavar="ID", type=int)
+@click.option("--decision", type=click.Choice(REVIEW_DECISIONS), required=True)
+@acting_options
+@json_option
+def review(
+    campaign_id: int, decision: str, org_slug: str | None, as_email: str | None, as_json: bool
+) -> None:
+    """Decide on a campaign that waits for it."""
+    actor = acting(org_slug, as_email)
+    review_campaign(actor, campaign_id, decision)
+    _show(actor, campaign_id, as_json)
+
+
+@campaign_commands.command("send-due")
+@json_option
+def send_due(as_json: bool) -> None:
+    """Run every campaign that is due, then exit (for cron)."""
+    run = run_due_campaigns(current_app.extensions["rollcall"])
+    emit({"campaigns": run}, as_json, f"Ran {say_count(len(run), 'campaign')}.")
+
+
+def _show(actor: Actor, campaign_id: int, as_json: bool) -> None:
+    db.session.expire_all()
+    campaign = find_campaign(actor.organisation_id, campaign_id)
+    document = campaign_document(campaign)
+    emit(document, as_json, _lines(campaign, document))
+
+
+def _line(campaign: Campaign) -> str:
+    people = campaign.actual_recipients
+    if people is None:
+        people = campaign.estimated_recipients
+    count = "-" if people is None else say_number(people)
+    return f"{campaign.id:>6}  {say_state(campaign.state):<13} {count:>9}  {campaign.name}"
+
+
+def _lines(campaign: Campaign, document: dict[str, Any]) -> list[str]:
+    metadata, results = document["metadata"], document["results"]
+    lines = [f"Campaign {campaign.id}: {campaign.name} ({say_state(campaign.state)})"]
+    if campaign.scheduled_at:
+        zone = campaign.scheduled_timezone or campaign.organisation.timezone
+        lines.append(f"Scheduled          {say_time(campaign.scheduled_at, zone)}")
+    if campaign.state_note:
+        lines.append(campaign.state_note)
+    estimate, final = metadata["estimated_recipients"], metadata["actual_recipients"]
+    if estimate is not None:
+        lines.append(f"Original estimate  {say_people(estimate)}")
+    if final is not None:
+        change = say_change(
+            metadata["audience_change_absolute"], metadata["audience_change_percent"]
+        )
+        lines.append(f"Final audience     {say_people(final)}   ({change})")
+        lines += _change_lines(document)
+        lines.append(
+            f"sent {say_number(results['sent'] + results['delivered'])} · "
+            f"held back {say_number(results['held_back'])} · "
+            f"failed {say_number(results['failed'])} · "
+            f"cost {say_money(results['cost'], results['currency'])}"
+        )
+    for text in (metadata["audience_note"], metadata["reprocess_error"]):
+        if text:
+            lines.append(text)
+    return lines
+
+
+def _change_lines(document: dict[str, Any]) -> list[str]:
+    metadata, channel = document["metadata"], document["channel"]
+    lines = []
+    if metadata["joined"]:
+        lines.append(f"  joined  {say_number(metadata['joined'])}")
+    if metadata["left"]:
+        reasons = ", ".join(
+            f"{say_number(people)} {say_reason(reason, people, channel)}"
+            for reason, people in metadata["left_by_reason"].items()
+        )
+        lines.append(f"  left    {say_number(metadata['left'])}   ({reasons})")
+    return lines

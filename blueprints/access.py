@@ -101,6 +101,12 @@ def current_actor() -> Actor:
     return g.actor
 
 
+def require_scope(scope: str) -> None:
+    """Raise NotAllowed unless the token of this request has one more scope than its route needs."""
+    if scope not in g.scopes:
+        raise NotAllowed(f"This token does not have the scope {scope}.")
+
+
 def current_staff() -> StaffMember:
     """Return the staff member who is logged in, on a route that is for staff."""
     staff = session_staff()
@@ -131,6 +137,7 @@ def _actor_of_token(scope: str) -> Actor:
     if scope not in token.scopes:
         raise NotAllowed(f"This token does not have the scope {scope}.")
     note_token_use(token.id)
+    g.scopes = token.scopes
     return actor_for(token.staff, "api", request.remote_addr)
 
 

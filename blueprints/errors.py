@@ -92,15 +92,19 @@ def _answer(code: int, message: str | None = None, **details: Any) -> Response:
     return response
 
 
-def _problem(code: int, message: str | None, **details: Any) -> Response:
-    """Return RFC 9457 problem details; `fields` maps each wrong field to what is wrong with it."""
+def _problem(
+    code: int, message: str | None, fields: dict[str, str] | None = None, **details: Any
+) -> Response:
+    """Return RFC 9457 problem details; `errors` names each wrong field and what is wrong."""
     document = {
         "type": "about:blank",
         "title": HTTPStatus(code).phrase,
         "status": code,
-        "detail": message or _say_what_is_wrong(code, details.get("fields")),
+        "detail": message or _say_what_is_wrong(code, fields),
         **{name: value for name, value in details.items() if value},
     }
+    if fields:
+        document["errors"] = [{"field": name, "message": text} for name, text in fields.items()]
     return current_app.response_class(
         json.dumps(document) + "\n", status=code, mimetype="application/problem+json"
     )

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from rollcall.extensions import db
 from rollcall.folding import fold
-from rollcall.models import Person
+from rollcall.models import Organisation, Person
 
 MOST_VALUES = 1_000  # in one query
 
@@ -72,6 +72,38 @@ class KnownPeople:
                 best = (rank, known.key)
         return best[1] if best else None
 
+    def rivals(self, row: Identified) -> tuple[int, int] | None:
+        """Return the keys of two people where the row's phone says one and its e-mail the other.
+
+        So it is where both records could be the row's person, and where neither can but the
+        row bears the name of one of them, or none. Somebody under a third name shares both.
+        """
+        by_phone = self._by_phone.get(row.phone or "", ())
+        by_email = self._by_email.get(row.email or "", ())
+        if not by_phone or not by_email or any(known in by_email for known in by_phone):
+            return None
+        first, last = fold(row.first_name), fold(row.last_name)
+        one = [k for k in by_phone if _rank(k, row, first, last) is not None]
+        other = [k for k in by_email if _rank(k, row, first, last) is not None]
+        if not one and not other:
+            one = [k for k in by_phone if not _names_clash(k, first, last)]
+            other = [k for k in by_email if not _names_clash(k, first, last)]
+            if one or other:
+                one, other = one or list(by_phone), other or list(by_email)
+        return (one[0].key, other[0].key) if one and other else None
+
+    def holder(self, row: Identified) -> int | None:
+        """Return the key of whoever was first known with the row's phone, else with its e-mail.
+
+        For what belongs to an address rather than to a name, such as a payment.
+        """
+        for known in (
+            *self._by_phone.get(row.phone or "", ()),
+            *self._by_email.get(row.email or "", ()),
+        ):
+            return known.key
+        return None
+
     def learn(self, key: int, row: Identified) -> None:
         """Take in what the row says of the person that the person's record does not say yet."""
         known = self._people.get(key)
@@ -115,6 +147,20 @@ def match_people(organisation_id: int, rows: Sequence[Identified]) -> list[int |
     """
     known = load_known_people(organisation_id, rows)
     return [known.match(row) for row in rows]
+
+
+def lock_people(organisation_id: int) -> None:
+    """Make others who add people to this organisation wait until this transaction ends.
+
+    Two processes would otherwise both find nobody, and both add the same person. SQLite has
+    one writer at a time anyway; on PostgreSQL it is a lock of the organisation's row that
+    does not hold up anybody who only refers to it.
+    """
+    db.session.execute(
+        sa.select(Organisation.id)
+        .where(Organisation.id == organisation_id)
+        .with_for_update(key_share=True)
+    )
 
 
 def person_values(
@@ -187,8 +233,13 @@ def _rank(known: _Known, row: Identified, first: str, last: str) -> int | None:
         return None
     if fold(f"{known.first} {known.last}") == fold(f"{first} {last}"):
         return 1
-    clash = _clash(known.first, first) or _clash(known.last, last)
-    return None if clash else 2
+    return None if _names_clash(known, first, last) else 2
+
+
+def _names_clash(known: _Known, first: str, last: str) -> bool:
+    if fold(f"{known.first} {known.last}") == fold(f"{first} {last}"):
+        return False
+    return _clash(known.first, first) or _clash(known.last, last)
 
 
 def _clash(one: str, other: str) -> bool:

@@ -1,0 +1,231 @@
+"""Events: created, edited, found and listed."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from rollcall import clock
+from rollcall.actors import Actor, record
+from rollcall.errors import InvalidInput, NotFound
+from rollcall.events.figures import HeadCount, count_heads
+from rollcall.extensions import db, write
+from rollcall.models import Event, Organisation
+from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
+from rollcall.people.reading.cells import clean_cell
+from rollcall.walltime import resolve_wall_time
+
+LONGEST_SLUG = 80
+LONGEST_TEXT = 200
+LARGEST_ID = 2**31 - 1
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True)
+class EventDraft:
+    """An event as typed; `starts` and `ends` are wall-clock times ("2026-11-28T19:00").
+
+    They are read in `timezone`, by default the organisation's. The `_choice` of a time says
+    `earlier` or `later` where the clocks show it twice. Without a slug, one is made of the name.
+    """
+
+    name: str
+    starts: str
+    ends: str
+    timezone: str = ""
+    slug: str = ""
+    venue: str = ""
+    city: str = ""
+    starts_choice: str | None = None
+    ends_choice: str | None = None
+
+
+@dataclass(frozen=True)
+class EventLine:
+    """An event in a list, with how many people count as attending."""
+
+    event: Event
+    heads: HeadCount
+
+
+def find_event(organisation_id: int, key: int | str) -> Event:
+    """Return the organisation's event by its id (a number) or its slug (a text); or NotFound."""
+    if isinstance(key, int):
+        matches = Event.id == key if 0 < key <= LARGEST_ID else sa.false()
+    else:
+        matches = Event.slug == key.strip().replace("\0", "")
+    event = db.session.scalar(
+        sa.select(Event).where(Event.organisation_id == organisation_id, matches)
+    )
+    if event is None:
+        raise NotFound(f"There is no event {key!r}.")
+    return event
+
+
+def create_event(actor: Actor, draft: EventDraft) -> int:
+    """Store a new event and return its id; raises InvalidInput naming every field that is wrong."""
+    values = _check(actor.organisation_id, draft)
+    slug = _check_slug(draft)
+    try:
+        with write():
+            slug = slug or _free_slug(actor.organisation_id, values["name"])
+            if _is_taken(actor.organisation_id, slug):
+                raise _slug_taken(slug)
+            event = Event(
+                organisation_id=actor.organisation_id,
+                slug=slug,
+                created_at=clock.now(),
+                **values,
+            )
+            db.session.add(event)
+            db.session.flush()
+            record(actor, "event.create", "event", event.id, after=_audited(event))
+            event_id = event.id
+    except IntegrityError as error:
+        # Somebody else took the slug between the look and the insert.
+        raise _slug_taken(slug) from error
+    return event_id
+
+
+def edit_event(actor: Actor, event_id: int, draft: EventDraft) -> None:
+    """Replace what is known of an event, but never its slug: addresses and criteria name it.
+
+    Raises InvalidInput naming every field that is wrong, NotFound for an unknown id.
+    """
+    values = _check(actor.organisation_id, draft)
+    with write():
+        event = find_event(actor.organisation_id, event_id)
+        if draft.slug.strip() not in ("", event.slug):
+            raise InvalidInput({"slug": f"The slug can't be changed; it stays {event.slug!r}."})
+        before = _audited(event)
+        for name, value in values.items():
+            setattr(event, name, value)
+        after = _audited(event)
+        if after != before:
+            record(actor, "event.edit", "event", event_id, before=before, after=after)
+
+
+def list_events(
+    organisation_id: int, cursor: str | None = None, limit: int = PAGE_LENGTH
+) -> Page[EventLine]:
+    """Return a page of the organisation's events with their head counts, the latest first."""
+    check_page_length(limit)
+    query = (
+        sa.select(Event)
+        .where(Event.organisation_id == organisation_id)
+        .order_by(Event.starts_at.desc(), Event.id.desc())
+        .limit(limit + 1)
+    )
+    if cursor:
+        starts_at, event_id = _read_place(cursor)
+        later = sa.tuple_(Event.starts_at, Event.id) < sa.tuple_(
+            sa.literal(starts_at, Event.starts_at.type), event_id
+        )
+        query = query.where(later)
+    events = list(db.session.scalars(query))
+    page = events[:limit]
+    heads = count_heads([event.id for event in page])
+    last = page[-1] if len(events) > limit else None
+    return Page(
+        [EventLine(event, heads[event.id]) for event in page],
+        write_cursor(last.starts_at.isoformat(), last.id) if last else None,
+    )
+
+
+def list_cities(organisation_id: int) -> list[str]:
+    """Return the cities of the organisation's events, each once, in order."""
+    return sorted(
+        filter(
+            None,
+            db.session.scalars(
+                sa.select(Event.city).where(Event.organisation_id == organisation_id).distinct()
+            ),
+        )
+    )
+
+
+def _read_place(cursor: str) -> tuple[datetime, int]:
+    text, event_id = read_cursor(cursor, str, int)
+    try:
+        starts_at = datetime.fromisoformat(text)
+    except ValueError:
+        starts_at = None
+    if starts_at is None or starts_at.tzinfo is None:
+        raise InvalidInput({"cursor": "This is not a page of this list; begin at its first page."})
+    return starts_at, event_id
+
+
+def _check(organisation_id: int, draft: EventDraft) -> dict[str, Any]:
+    """Return the columns to store; raises InvalidInput naming every field that is wrong."""
+    problems: dict[str, str] = {}
+    texts = {name: clean_cell(getattr(draft, name)) for name in ("name", "venue", "city")}
+    if not texts["name"]:
+        problems["name"] = "Give the event a name."
+    for name, text in texts.items():
+        if len(text) > LONGEST_TEXT:
+            problems[name] = f"Use at most {LONGEST_TEXT} characters."
+    timezone = draft.timezone.strip() or db.session.get_one(Organisation, organisation_id).timezone
+    starts_at = _read_time(draft, "starts", timezone, problems)
+    ends_at = _read_time(draft, "ends", timezone, problems)
+    if starts_at and ends_at and ends_at <= starts_at:
+        problems["ends"] = "The event must end after it starts."
+    if problems:
+        raise InvalidInput(problems)
+    return {**texts, "timezone": timezone, "starts_at": starts_at, "ends_at": ends_at}
+
+
+def _read_time(
+    draft: EventDraft, name: str, timezone: str, problems: dict[str, str]
+) -> datetime | None:
+    try:
+        return resolve_wall_time(
+            getattr(draft, name), timezone, getattr(draft, f"{name}_choice"), field=name
+        )
+    except InvalidInput as error:
+        problems.update(error.fields)
+        return None
+
+
+def _check_slug(draft: EventDraft) -> str:
+    slug = draft.slug.strip()
+    if slug and (len(slug) > LONGEST_SLUG or not _SLUG.fullmatch(slug)):
+        raise InvalidInput(
+            {"slug": f"Use small letters, digits and single hyphens, at most {LONGEST_SLUG}."}
+        )
+    return slug
+
+
+def _slug_taken(slug: str) -> InvalidInput:
+    return InvalidInput({"slug": f"There is an event {slug!r} already; choose another slug."})
+
+
+def _is_taken(organisation_id: int, slug: str) -> bool:
+    here = sa.exists().where(Event.organisation_id == organisation_id, Event.slug == slug)
+    return bool(db.session.scalar(sa.select(here)))
+
+
+def _free_slug(organisation_id: int, name: str) -> str:
+    """Make a slug of the name, with a number at its end where there is such an event already."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    base = re.sub(r"[^a-z0-9]+", "-", plain)[: LONGEST_SLUG - 8].strip("-") or "event"
+    slug, number = base, 1
+    while _is_taken(organisation_id, slug):
+        number += 1
+        slug = f"{base}-{number}"
+    return slug
+
+
+def _audited(event: Event) -> dict[str, Any]:
+    return {
+        "slug": event.slug,
+        "name": event.name,
+        "starts_at": event.starts_at.isoformat(),
+        "ends_at": event.ends_at.isoformat(),
+        "timezone": event.timezone,
+        "venue": event.venue,
+        "city": event.city,
+    }

@@ -1,0 +1,49 @@
+"""Long lists page by page: each page knows where the next one goes on (keyset paging)."""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from rollcall.errors import InvalidInput
+
+PAGE_LENGTH = 50
+MAX_PAGE_LENGTH = 1_000
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    """Some rows of a list, and the cursor of those that follow (None on the last page)."""
+
+    rows: list[Row]
+    next_cursor: str | None
+
+
+def write_cursor(*values: str | int) -> str:
+    """Return the place in a list as one word that is safe in an address."""
+    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str, *kinds: type) -> list[Any]:
+    """Return the values that `write_cursor` was given; raises InvalidInput for anything else."""
+    refusal = InvalidInput({"cursor": "This is not a page of this list; begin at its first page."})
+    try:
+        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, binascii.Error, RecursionError) as error:
+        raise refusal from error
+    if not isinstance(values, list) or list(map(type, values)) != list(kinds):
+        raise refusal
+    if any(isinstance(value, int) and abs(value) >= 2**63 for value in values):
+        raise refusal
+    return values
+
+
+def check_page_length(limit: int) -> int:
+    """Return the limit; raises InvalidInput unless it is from 1 to MAX_PAGE_LENGTH."""
+    if not 1 <= limit <= MAX_PAGE_LENGTH:
+        raise InvalidInput({"limit": f"Ask for 1 to {MAX_PAGE_LENGTH:,} at once."})
+    return limit

@@ -5,12 +5,25 @@ from flask import Flask
 from rollcall.cli.audience import audience_commands
 from rollcall.cli.campaign import campaign_commands
 from rollcall.cli.message import message_commands
+from rollcall.cli.org import org_commands
 from rollcall.cli.scheduler import scheduler_commands
+from rollcall.cli.serve import serve
+from rollcall.cli.staff import staff_commands
+from rollcall.cli.token import token_commands
 
-GROUPS = (audience_commands, campaign_commands, message_commands, scheduler_commands)
+COMMANDS = (
+    audience_commands,
+    campaign_commands,
+    message_commands,
+    org_commands,
+    scheduler_commands,
+    serve,
+    staff_commands,
+    token_commands,
+)
 
 
 def register(app: Flask) -> None:
-    """Add every command group to the application."""
-    for group in GROUPS:
-        app.cli.add_command(group)
+    """Add every command to the application."""
+    for command in COMMANDS:
+        app.cli.add_command(command)

@@ -1,0 +1,100 @@
+"""`flask org`: the organisations of this installation."""
+
+from typing import Any
+
+import click
+
+from rollcall.cli.common import acting_or_founding, command_group, emit, json_option
+from rollcall.models import Organisation
+from rollcall.organisations.reading import list_organisations
+from rollcall.organisations.settings import (
+    SENDING_HOURS,
+    create_organisation,
+    describe_settings,
+    set_organisation,
+)
+
+
+@command_group("org")
+def org_commands() -> None:
+    """Organisations and what is set for them."""
+
+
+@org_commands.command("create")
+@click.argument("name")
+@click.option("--slug", help="Its short name in commands; derived from NAME when left out.")
+@click.option("--country", default="CA", show_default=True, help="Two letters, for phone numbers.")
+@click.option("--timezone", default="America/Toronto", show_default=True)
+@click.option(
+    "--quiet-hours",
+    default=SENDING_HOURS,
+    show_default=True,
+    help='The hours in which text messages may go out, or "off".',
+)
+@json_option
+def create(
+    name: str, slug: str | None, country: str, timezone: str, quiet_hours: str, as_json: bool
+) -> None:
+    """Create the organisation NAME."""
+    organisation = create_organisation(
+        name, slug=slug, country=country, timezone=timezone, quiet_hours=quiet_hours
+    )
+    text = (
+        f"Created {organisation.name} with the slug {organisation.slug}. Next: "
+        f"flask staff create EMAIL --role super --org {organisation.slug}"
+    )
+    emit(_to_json(organisation), as_json, text)
+
+
+@org_commands.command("set")
+@click.argument("slug")
+@click.option("--name")
+@click.option("--country", help="Two letters, for phone numbers.")
+@click.option("--timezone")
+@click.option("--quiet-hours", help='The hours in which text messages may go out, or "off".')
+@click.option("--as", "as_email", metavar="EMAIL", help="Who acts (default: the first super).")
+@json_option
+def change(
+    slug: str,
+    name: str | None,
+    country: str | None,
+    timezone: str | None,
+    quiet_hours: str | None,
+    as_email: str | None,
+    as_json: bool,
+) -> None:
+    """Change what is set for the organisation SLUG."""
+    organisation = set_organisation(
+        acting_or_founding(slug, as_email),
+        name=name,
+        country=country,
+        timezone=timezone,
+        quiet_hours=quiet_hours,
+    )
+    emit(_to_json(organisation), as_json, _describe(organisation))
+
+
+@org_commands.command("list")
+@json_option
+def show_all(as_json: bool) -> None:
+    """List the organisations."""
+    organisations = list_organisations()
+    lines = [_describe(one) for one in organisations] or ["There is no organisation yet."]
+    emit([_to_json(one) for one in organisations], as_json, lines)
+
+
+def _to_json(organisation: Organisation) -> dict[str, Any]:
+    return {
+        "id": organisation.id,
+        "slug": organisation.slug,
+        **describe_settings(organisation),
+        "created_at": organisation.created_at,
+    }
+
+
+def _describe(organisation: Organisation) -> str:
+    given = describe_settings(organisation)
+    return (
+        f"{organisation.slug}: {given['name']}, {given['country']}, {given['timezone']}, "
+        f"text messages {given['quiet_hours']}"
+    )

@@ -1,0 +1,57 @@
+"""`flask serve`: the application, with its scheduler, as it is meant to be run."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+from waitress.server import create_server
+
+from rollcall import scheduler
+from rollcall.cli.common import Failure, LoneCommand
+from rollcall.config import ConfigError, Settings
+
+
+@click.command("serve", cls=LoneCommand)
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=5000, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 256))
+@with_appcontext
+def serve(host: str, port: int, threads: int) -> None:
+    """Serve pages and API until SIGTERM or Ctrl+C, and send what is due."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    settings: Settings = app.extensions["rollcall"]
+    if not (settings.secret_key or settings.demo):
+        raise ConfigError("SECRET_KEY is not set: set it to a long random text, and keep it")
+    signal.signal(signal.SIGTERM, _stop_serving)
+    try:
+        server = create_server(app, host=host, port=port, threads=threads)
+    except OSError as error:
+        reason = error.strerror or error
+        raise Failure(f"Can't listen at {host}:{port}: {reason}. Try another --port.") from error
+    # A host name with several addresses has several sockets, all at the port that was asked for.
+    actual_port = getattr(server, "effective_port", port)
+    with _scheduler_running(app, settings):
+        click.echo(f"Rollcall runs at http://{host}:{actual_port}/ (Ctrl+C stops it)")
+        server.run()
+    click.echo("Rollcall has stopped.")
+
+
+@contextmanager
+def _scheduler_running(app: Flask, settings: Settings) -> Iterator[None]:
+    """Look for due campaigns meanwhile, where the settings say so."""
+    if not settings.scheduler:
+        yield
+        return
+    running = scheduler.start(app)
+    try:
+        yield
+    finally:
+        running.stop()
+
+
+def _stop_serving(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

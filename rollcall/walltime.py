@@ -47,6 +47,26 @@ def resolve_wall_time(
     return moment.to_stdlib().astimezone(UTC)
 
 
+def repeated_moments(local: str, timezone: str) -> tuple[datetime, datetime] | None:
+    """Return both moments, in `timezone`, at which a clock shows a time that comes twice.
+
+    None for a time that comes once or never, and for what is no time or no time zone.
+    """
+    try:
+        check_timezone(timezone)
+        plain = _read_plain(local, "local_time")
+        plain.assume_tz(timezone, disambiguation="raise")
+    except (InvalidInput, SkippedTime):
+        return None
+    except RepeatedTime:
+        earlier, later = (
+            plain.assume_tz(timezone, disambiguation="earlier"),
+            plain.assume_tz(timezone, disambiguation="later"),
+        )
+        return earlier.to_stdlib(), later.to_stdlib()
+    return None
+
+
 def check_timezone(timezone: str, field: str = "timezone") -> None:
     """Raise InvalidInput naming `field` unless this is a time zone such as America/Toronto."""
     if timezone not in known_timezones():

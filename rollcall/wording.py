@@ -50,7 +50,7 @@ _REASONS = {
         "shares a {address} with somebody listed",
         "share a {address} with somebody listed",
     ),
-    "no_longer_matches": ("no longer matches the criteria", "no longer match the criteria"),
+    "criteria_no_longer_met": ("no longer matches the criteria", "no longer match the criteria"),
     "quiet_hours": ("is in quiet hours", "are in quiet hours"),
     "cancelled": ("was cancelled", "were cancelled"),
     "erased": ("was erased", "were erased"),

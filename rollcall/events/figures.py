@@ -71,13 +71,26 @@ def count_heads(event_ids: Sequence[int]) -> dict[int, HeadCount]:
     }
 
 
-def attendance_curve(event_id: int, points: int = CURVE_POINTS) -> list[CurvePoint]:
+def attendance_curve(
+    event_ids: int | Sequence[int],
+    points: int = CURVE_POINTS,
+    *,
+    sources: Sequence[Source] = (),
+    until: datetime | None = None,
+) -> list[CurvePoint]:
     """Return how the number of attending people grew, in at most `points` steps.
 
-    Each person is counted from the first record of theirs that counts today; time is cut
-    into equal steps, and each point stands at the last arrival of its step.
+    Each person is counted once over all the events, from the first record of theirs that
+    counts today; time is cut into equal steps, and each point stands at the last arrival of
+    its step. `sources` limit which records count, `until` leaves out what came later.
     """
-    rows = db.session.execute(_curve(event_id, points))
+    several = [event_ids] if isinstance(event_ids, int) else list(event_ids)
+    conditions = [Attendance.event_id.in_(several), Attendance.cancelled.is_(False)]
+    if sources:
+        conditions.append(Attendance.source.in_(sources))
+    if until is not None:
+        conditions.append(Attendance.recorded_at <= until)
+    rows = db.session.execute(_curve(conditions, points))
     return [CurvePoint(datetime.fromtimestamp(row.at, UTC), row.people) for row in rows]
 
 
@@ -105,12 +118,14 @@ def _count_both(event_ids: Sequence[int]) -> dict[int, int]:
     return {row.event_id: row.people for row in rows}
 
 
-def _curve(event_id: int, points: int) -> sa.Select[*tuple[Any, ...]]:
+def _curve(
+    conditions: Sequence[sa.ColumnElement[bool]], points: int
+) -> sa.Select[*tuple[Any, ...]]:
     # One statement: when each person first counted, the span of those moments, how many
     # people fall into each step of it, and the running sum.
     first = (
         sa.select(sa.func.min(EpochSeconds(Attendance.recorded_at)).label("at"))
-        .where(Attendance.event_id == event_id, Attendance.cancelled.is_(False))
+        .where(*conditions)
         .group_by(Attendance.person_id)
         .cte("first")
     )

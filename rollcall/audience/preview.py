@@ -172,15 +172,23 @@ def list_audience(
     reason: Reason,
     after: int = 0,
     limit: int = 50,
+    source: AudienceSource | None = None,
 ) -> list[AudienceMember]:
-    """Return the people behind one piece of the funnel, beyond person id `after`."""
+    """Return the people behind one piece of the funnel, beyond person id `after`.
+
+    `source` narrows them to those who came in that way.
+    """
     criteria.check_chooses_somebody()
     query = audience_select(organisation_id, criteria, channel, at or clock.now())
     audience = query.statement.subquery("audience")
     rows = db.session.execute(
         sa.select(Person.id, Person.first_name, Person.last_name, Person.phone, Person.email)
         .join(audience, audience.c.person_id == Person.id)
-        .where(audience.c.reason == reason, audience.c.person_id > after)
+        .where(
+            audience.c.reason == reason,
+            audience.c.person_id > after,
+            *([] if source is None else [audience.c.source == source]),
+        )
         .order_by(audience.c.person_id)
         .limit(limit),
         query.values,

@@ -29,8 +29,9 @@ class RecipientFilter:
     change: str | None = None  # kept, joined, left
     state: RecipientState | None = None
     reason: Reason | None = None  # why held back, or why left
-    source: AudienceSource | None = None  # how they came into the final list
+    source: AudienceSource | None = None  # how they came in: into the estimate where that is shown
     estimate_only: bool = False
+    final_only: bool = False
     text: str = ""
 
 
@@ -86,6 +87,7 @@ def read_recipient_filter(values: dict[str, str]) -> RecipientFilter:
         reason=found.get("reason"),
         source=found.get("source"),
         estimate_only=values.get("list") == "estimate",
+        final_only=values.get("list") == "final",
         text=(values.get("q") or "").strip(),
     )
 
@@ -143,9 +145,12 @@ def _conditions(wanted: RecipientFilter) -> list[sa.ColumnElement[bool]]:
             sa.or_(Recipient.held_reason == wanted.reason, Recipient.left_reason == wanted.reason)
         )
     if wanted.source is not None:
-        conditions.append(Recipient.final_source == wanted.source)
+        column = Recipient.estimate_source if wanted.estimate_only else Recipient.final_source
+        conditions.append(column == wanted.source)
     if wanted.estimate_only:
         conditions.append(Recipient.in_estimate.is_(True))
+    if wanted.final_only:
+        conditions.append(Recipient.in_final.is_(True))
     if wanted.text:
         conditions.append(_matches(wanted.text))
     return conditions

@@ -1,0 +1,105 @@
+"""A campaign as the form shows it while it is written: who, how much, and what is wrong with it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from rollcall import clock
+from rollcall.audience.preview import MessageText, Preview, preview_audience
+from rollcall.campaigns.drafts import CampaignDraft, check_draft
+from rollcall.campaigns.suggestion import Suggestion, suggest_reprocessing
+from rollcall.errors import InvalidInput
+from rollcall.messages.parts import MessageParts, count_parts
+from rollcall.messages.placeholders import compile_template
+from rollcall.messages.pricing import price_of_emails, price_of_parts
+from rollcall.models import Channel, Organisation
+from rollcall.walltime import repeated_moments, resolve_wall_time
+
+AUDIENCE_FIELDS = frozenset(
+    ("criteria", "events", "sources", "rfm_filters", "r", "f", "m", "cities", "people")
+    + ("recent_message_hours",)
+)
+
+
+@dataclass(frozen=True)
+class DraftPreview:
+    """What a draft would do if it were sent at its time.
+
+    `audience` is None while the audience is not chosen or can't be read; `moment` is None for
+    sending now; `problems` maps fields to what keeps the draft from being scheduled.
+    """
+
+    draft: CampaignDraft
+    problems: dict[str, str]
+    moment: datetime | None
+    audience: Preview | None
+    parts: MessageParts
+    price_each: Decimal
+    suggestion: Suggestion | None
+    repeated: tuple[datetime, datetime] | None
+
+
+def preview_draft(organisation: Organisation, draft: CampaignDraft) -> DraftPreview:
+    """Return everything the form shows beside a draft; nothing is stored.
+
+    Raises nothing for a draft that is not finished: what is wrong stands in `problems`.
+    """
+    problems = _problems(organisation.id, draft)
+    moment = _moment(draft)
+    text, parts = _read_text(draft)
+    audience = None
+    if not AUDIENCE_FIELDS & problems.keys():
+        audience = preview_audience(organisation.id, draft.criteria, draft.channel, moment, text)
+    parts_each = max(parts.parts, audience.parts_each if audience else 1)
+    return DraftPreview(
+        draft=draft,
+        problems=problems,
+        moment=moment,
+        audience=audience,
+        parts=parts,
+        price_each=(
+            price_of_emails(1)
+            if draft.channel == Channel.EMAIL
+            else price_of_parts(organisation.country, parts_each)
+        ),
+        suggestion=suggest_reprocessing(
+            organisation.id,
+            draft.criteria,
+            draft.audience_mode,
+            moment,
+            draft.timezone or organisation.timezone,
+        ),
+        repeated=repeated_moments(draft.local_time or "", draft.timezone or ""),
+    )
+
+
+def _problems(organisation_id: int, draft: CampaignDraft) -> dict[str, str]:
+    try:
+        check_draft(organisation_id, draft)
+    except InvalidInput as error:
+        return error.fields
+    return {}
+
+
+def _moment(draft: CampaignDraft) -> datetime | None:
+    if not draft.local_time:
+        return None
+    try:
+        moment = resolve_wall_time(draft.local_time, draft.timezone or "", draft.repeated)
+    except InvalidInput:
+        return None
+    return moment if moment > clock.now() else None
+
+
+def _read_text(draft: CampaignDraft) -> tuple[MessageText, MessageParts]:
+    # A text with a wrong placeholder is shown and counted as it stands.
+    message, subject = draft.message.replace("\r\n", "\n"), draft.subject
+    try:
+        parts = count_parts(compile_template(message).sample(draft.link))
+    except InvalidInput:
+        parts, message = count_parts(message), ""
+    try:
+        compile_template(subject, "subject")
+    except InvalidInput:
+        subject = ""
+    return MessageText(subject, message, draft.link), parts

@@ -8,7 +8,7 @@ between, whatever the busy timeout; one that begins with BEGIN IMMEDIATE waits i
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 from flask_migrate import Migrate
@@ -91,7 +91,7 @@ def write() -> Iterator[None]:
 @contextmanager
 def pinned_connection() -> Iterator[None]:
     """Keep the session on one connection across transactions, so that its temporary tables last."""
-    session = db.session()
+    session = cast(PinnableSession, db.session())
     if session.pinned is not None:
         yield
         return

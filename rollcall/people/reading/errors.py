@@ -11,3 +11,9 @@ class UnreadableValue(ValueError):
 
 class UnreadableFile(ValueError):
     """The file as a whole can't be read as a table; `str()` says why and what to do."""
+
+
+def as_sentence(reason: str) -> str:
+    """Return a reason as a sentence of its own, with a capital and a full stop."""
+    sentence = reason[:1].upper() + reason[1:]
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."

@@ -95,6 +95,9 @@ def _parse(phone: str, country: str) -> phonenumbers.PhoneNumber | None:
         number = phonenumbers.parse(phone, country)
     except NumberParseException:
         return None
+    # The likeliest region first: to find the region of a +1 number takes three times as long.
+    if phonenumbers.is_valid_number_for_region(number, country):
+        return number
     return number if phonenumbers.is_valid_number(number) else None
 
 

@@ -80,9 +80,9 @@ def import_people(
 
     `mapping` says which column is what; without it the remembered or proposed one is used,
     with `corrections` (target -> column label) applied. With an event, rows are its
-    registrations or scans. `on_progress` is called with the bytes read so far. `run_id` is an
-    uploaded run that waited for its mapping. Raises InvalidInput for the file, the mapping
-    or the source, NotFound for the event, Conflict for a run that was started already.
+    registrations or scans. `on_progress` is called with the bytes read so far. `run_id` is a
+    run that `begin_run` has begun already. Raises InvalidInput for the file, the mapping or
+    the source, and NotFound for the event.
     """
     event = _find_event(actor, event_slug) if event_slug else None
     attendance = _source(source)
@@ -92,15 +92,15 @@ def import_people(
     mapping = _decide(table, actor, PEOPLE, mapping, corrections)
     rows = read_people_rows(table, mapping, organisation.country, zone)
     intake = PeopleIntake(actor.organisation_id, event, attendance, "checked_in" in mapping.columns)
-    run_id = runs.begin_run(
-        actor,
-        PEOPLE,
-        file_name,
-        bytes_total,
-        event_id=event.id if event else None,
-        source=source if event else "",
-        run_id=run_id,
-    )
+    if run_id is None:
+        run_id = runs.begin_run(
+            actor,
+            PEOPLE,
+            file_name,
+            bytes_total,
+            event_id=event.id if event else None,
+            source=source if event else "",
+        )
     with _closing(actor, run_id):
         runs.keep_mapping(actor, run_id, table, mapping)
         _store_batches(run_id, table, rows, intake.take_in, on_progress)
@@ -132,7 +132,8 @@ def import_purchases(
         table, mapping, organisation.country, ZoneInfo(organisation.timezone), organisation.currency
     )
     intake = PurchaseIntake(actor.organisation_id)
-    run_id = runs.begin_run(actor, PURCHASES, file_name, bytes_total, run_id=run_id)
+    if run_id is None:
+        run_id = runs.begin_run(actor, PURCHASES, file_name, bytes_total)
     with _closing(actor, run_id):
         runs.keep_mapping(actor, run_id, table, mapping)
         _store_batches(run_id, table, rows, intake.take_in, on_progress)

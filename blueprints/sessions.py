@@ -3,6 +3,7 @@
 from flask import session
 from flask_login import UserMixin, current_user, login_user, logout_user
 
+from blueprints.addresses import read_id
 from blueprints.extensions import login_manager
 from rollcall.models import Organisation, Role, StaffMember
 from rollcall.organisations.login import find_session_staff
@@ -38,10 +39,9 @@ class SessionUser(UserMixin):
 @login_manager.user_loader
 def load_session_user(cookie_id: str) -> SessionUser | None:
     """Return the staff member of a cookie, or None when the session has ended."""
-    staff_id, _, session_key = cookie_id.partition(".")
-    if not staff_id.isdecimal():
-        return None
-    staff = find_session_staff(int(staff_id), session_key)
+    number, _, session_key = cookie_id.partition(".")
+    staff_id = read_id(number)
+    staff = find_session_staff(staff_id, session_key) if staff_id is not None else None
     return SessionUser(staff) if staff is not None else None
 
 

@@ -28,7 +28,7 @@ def serve(host: str, port: int, threads: int) -> None:
         raise ConfigError("SECRET_KEY is not set: set it to a long random text, and keep it")
     signal.signal(signal.SIGTERM, _stop_serving)
     try:
-        server = create_server(app, host=host, port=port, threads=threads)
+        server = create_server(app, host=host, port=port, threads=threads, ident=None)
     except OSError as error:
         reason = error.strerror or error
         raise Failure(f"Can't listen at {host}:{port}: {reason}. Try another --port.") from error

@@ -1,10 +1,12 @@
 """Countries and time zones as forms write them."""
 
 from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from zoneinfo import available_timezones
 
+import phonenumbers
 from phonenumbers import SUPPORTED_REGIONS
-from phonenumbers.geodata.locale import LOCALE_DATA
 
 # Names that people write and that the locale data does not have.
 _ALSO = {
@@ -32,11 +34,23 @@ def _countries_by_name() -> dict[str, str]:
     # The library's own data names each country in many languages; "*aa" points at another.
     names = {
         name.casefold(): region
-        for region, by_language in LOCALE_DATA.items()
+        for region, by_language in _locale_data().items()
         for name in by_language.values()
         if not name.startswith("*") and region in SUPPORTED_REGIONS
     }
     return names | _ALSO
+
+
+def _locale_data() -> dict[str, dict[str, str]]:
+    # One file by itself: importing it the usual way loads the geography of every phone prefix
+    # on earth with it, and takes five seconds at each start.
+    file = Path(phonenumbers.__file__).parent / "geodata" / "locale.py"
+    spec = spec_from_file_location("phonenumbers.geodata.locale", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.LOCALE_DATA
 
 
 @cache

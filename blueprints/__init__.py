@@ -2,9 +2,21 @@
 
 from apiflask import APIFlask
 
-from blueprints import audit, auth, home, organisation, profile, staff, tokens
+from blueprints import (
+    audit,
+    auth,
+    events,
+    home,
+    imports,
+    organisation,
+    people,
+    profile,
+    staff,
+    tokens,
+)
 from blueprints.access import enforce_access
 from blueprints.addresses import IdConverter
+from blueprints.api import register_api
 from blueprints.errors import register_error_handlers
 from blueprints.extensions import bind_extensions
 from blueprints.navigation import register_page_context
@@ -13,8 +25,11 @@ from blueprints.security import register_security_headers
 PAGES = (
     audit.pages,
     auth.pages,
+    events.pages,
     home.pages,
+    imports.pages,
     organisation.pages,
+    people.pages,
     profile.pages,
     staff.pages,
     tokens.pages,
@@ -33,4 +48,5 @@ def register(app: APIFlask) -> None:
     app.url_map.converters["int"] = IdConverter
     for pages in PAGES:
         app.register_blueprint(pages)
+    register_api(app)
     enforce_access(app)

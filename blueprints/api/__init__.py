@@ -1,0 +1,16 @@
+"""The HTTP API: the same verbs as the browser's, for programs with a token."""
+
+from apiflask import APIFlask
+
+from blueprints.api import audience, campaigns, events, imports, people, reference
+from blueprints.api.description import register_description
+
+SUBJECTS = (audience.api, campaigns.api, events.api, imports.api, people.api)
+
+
+def register_api(app: APIFlask) -> None:
+    """Add the API's calls and its description to the application."""
+    register_description(app)
+    for subject in SUBJECTS:
+        app.register_blueprint(subject)
+    app.register_blueprint(reference.pages)

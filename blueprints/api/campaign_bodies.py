@@ -1,0 +1,156 @@
+"""What calls say about campaigns, turned into the draft that the verbs take."""
+
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+
+from blueprints.api.criteria import TargetingCriteria, criteria_of
+from blueprints.api.reading import Body, Moment, PageQuery, named_as
+from rollcall.audience.criteria import KEYS
+from rollcall.campaigns.drafts import MAX_EMAIL, CampaignDraft
+from rollcall.errors import InvalidInput
+from rollcall.models import AudienceMode, Channel, OnFailure
+from rollcall.walltime import check_timezone
+
+LONGEST_LOCAL_TIME = 19  # 2026-11-29T10:00:00
+
+State = Literal[
+    "draft",
+    "scheduled",
+    "preparing",
+    "needs_review",
+    "sending",
+    "paused",
+    "completed",
+    "failed",
+    "cancelled",
+]
+
+
+class CampaignContent(Body):
+    """All that is decided about a campaign.
+
+    The time is either `scheduled_at` (with the zone it is shown in, UTC when left out) or
+    `scheduled_local_time` with `scheduled_timezone`; without one it stays open.
+    """
+
+    name: str = Field(max_length=200, description="Only staff see it.")
+    channel: Literal["sms", "email"]
+    message: str = Field(
+        max_length=MAX_EMAIL, description="With placeholders such as %%FIRST_NAME%%."
+    )
+    subject: str = Field("", max_length=300, description="For e-mail.")
+    link: str = Field("", max_length=1_000, description="What %%LINK%% becomes.")
+    targeting_criteria: TargetingCriteria
+    scheduled_at: Moment | None = None
+    scheduled_local_time: str | None = Field(
+        None, max_length=LONGEST_LOCAL_TIME, examples=["2026-11-29T10:00"]
+    )
+    scheduled_timezone: str | None = Field(None, max_length=64, examples=["America/Toronto"])
+    repeated_time: Literal["earlier", "later"] | None = Field(
+        None, description="Which one is meant where clocks go back and show the time twice."
+    )
+    reprocess_audience_at_send: bool = Field(
+        False, description="Compute the audience again at the time of sending."
+    )
+    on_failure: Literal["fail", "estimate"] = Field(
+        "fail", description="When computing it again fails: fail, or send to the estimate."
+    )
+
+
+class NewCampaign(CampaignContent):
+    """A new campaign; it is a draft unless it is to be scheduled in the same call."""
+
+    schedule: bool = Field(
+        False, description="Freeze the audience and schedule it at once (needs the scope send)."
+    )
+
+
+class CampaignEdit(CampaignContent):
+    """What a campaign becomes; a scheduled one goes back to draft."""
+
+    version: int | None = Field(
+        None, ge=1, le=2**31 - 1, description="Refuse when it is no longer at this version."
+    )
+
+
+class Act(Body):
+    """What an action on a campaign may be given."""
+
+    version: int | None = Field(
+        None, ge=1, le=2**31 - 1, description="Refuse when it is no longer at this version."
+    )
+
+
+class Decision(Act):
+    """What is decided about a campaign that waits for it."""
+
+    decision: Literal["final", "estimate", "cancel"]
+
+
+class CampaignQuery(PageQuery):
+    """Which campaigns: the newest first."""
+
+    status: State | None = None
+
+
+class RecipientQuery(PageQuery):
+    """Which recipients: every part that is given narrows the list."""
+
+    status: str | None = Field(None, max_length=40, description="Such as sent or held_back.")
+    change: Literal["kept", "joined", "left"] | None = None
+    reason: str | None = Field(
+        None, max_length=40, description="Why held back or left, such as opted_out."
+    )
+    source: Literal["registration", "qr_scan", "both", "other"] | None = None
+    q: str | None = Field(None, max_length=200, description="A part of a name or an address.")
+
+
+def draft_of(body: CampaignContent) -> CampaignDraft:
+    """Return the draft; raises InvalidInput for criteria and times that can't be read."""
+    local_time, zone, repeated = _time_of(body)
+    return CampaignDraft(
+        name=body.name,
+        channel=Channel(body.channel),
+        message=body.message,
+        subject=body.subject,
+        link=body.link,
+        criteria=criteria_of(body.targeting_criteria, "targeting_criteria"),
+        audience_mode=(
+            AudienceMode.REPROCESS if body.reprocess_audience_at_send else AudienceMode.FROZEN
+        ),
+        on_failure=OnFailure(body.on_failure),
+        local_time=local_time,
+        timezone=zone,
+        repeated=repeated,
+    )
+
+
+def named_as_given(body: CampaignContent) -> AbstractContextManager[None]:
+    """Let errors of the block name fields as the body does."""
+    names = {key: f"targeting_criteria.{key}" for key in KEYS}
+    names["audience_mode"] = "reprocess_audience_at_send"
+    if body.scheduled_local_time is None:
+        names["scheduled_local_time"] = "scheduled_at"
+    return named_as(names)
+
+
+def _time_of(body: CampaignContent) -> tuple[str | None, str | None, str | None]:
+    """Return wall-clock time, zone and which of two equal times, as the draft wants them."""
+    if body.scheduled_at is None:
+        return body.scheduled_local_time, body.scheduled_timezone, body.repeated_time
+    if body.scheduled_local_time is not None:
+        raise InvalidInput(
+            {"scheduled_at": "Give either scheduled_at or scheduled_local_time, not both."}
+        )
+    zone = body.scheduled_timezone or "UTC"
+    check_timezone(zone, "scheduled_timezone")
+    local = body.scheduled_at.astimezone(ZoneInfo(zone))
+    return _wall_clock(local), zone, "later" if local.fold else "earlier"
+
+
+def _wall_clock(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S")

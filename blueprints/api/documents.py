@@ -1,0 +1,314 @@
+"""What answers look like, for the OpenAPI document; the tests hold the answers to it."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+Channel = Literal["sms", "email"]
+Source = Literal["registration", "qr_scan", "both", "other"]
+
+
+class FunnelDocument(BaseModel):
+    """The audience explained: the steps and `reachable` add up to `matched`."""
+
+    matched: int
+    no_address: int
+    invalid_address: int
+    blocked: int
+    opted_out: int
+    recently_messaged: int
+    duplicate_address: int
+    reachable: int
+
+
+class BySource(BaseModel):
+    """Reachable people by how they came in."""
+
+    registration: int
+    qr_scan: int
+    both: int
+    other: int
+
+
+class PreviewDocument(BaseModel):
+    """An exact audience as of one moment."""
+
+    computed_for: Literal["now", "scheduled"]
+    moment: str = Field(json_schema_extra={"format": "date-time"})
+    funnel: FunnelDocument
+    by_source: BySource
+    sms_parts_each: int
+    cost: str = Field(description="A decimal number as text.", examples=["3.98"])
+    currency: str
+    duration_ms: float
+
+
+class AudienceSnapshot(BaseModel):
+    """An audience as it was at one moment."""
+
+    timestamp: str
+    total: int
+    by_source: BySource
+    funnel: FunnelDocument
+
+
+class AudienceSnapshots(BaseModel):
+    """The audience at creation and at sending; null while it is not known."""
+
+    at_creation: AudienceSnapshot | None
+    at_send: AudienceSnapshot | None
+
+
+class CampaignSettings(BaseModel):
+    """How the audience is chosen, and the list frozen at scheduling."""
+
+    recipient_mode: str | None
+    segment_id: int | None
+    segment_version: int | None
+    snapshot_mode: str | None
+    frozen_at: str | None
+    frozen_contact_ids: list[int] | None = Field(
+        description="Null beyond 1,000 people: the recipients have them."
+    )
+    original_segment_id: int | None
+    on_failure: Literal["fail", "estimate"]
+
+
+class CampaignMetadata(BaseModel):
+    """Both lists in numbers: the estimate, the final audience and how they differ."""
+
+    reprocess_audience_at_send: bool
+    estimated_recipients: int | None
+    actual_recipients: int | None
+    audience_change_absolute: int | None
+    audience_change_percent: int | None
+    reprocessed_at: str | None
+    reprocess_duration_ms: int | None
+    reprocess_error: str | None
+    audience_note: str | None
+    audience_snapshot: AudienceSnapshots
+    joined: int
+    left: int
+    left_by_reason: dict[str, int]
+
+
+class CampaignResults(BaseModel):
+    """What became of the messages; the states add up to the final audience."""
+
+    sent: int
+    delivered: int
+    failed: int
+    held_back: int
+    held_back_by_reason: dict[str, int]
+    in_doubt: int
+    pending: int
+    cancelled: int
+    cost: str = Field(description="A decimal number as text.", examples=["3.98"])
+    currency: str
+    sms_parts: int
+
+
+class CampaignSummary(BaseModel):
+    """A campaign as a list shows it."""
+
+    id: int
+    name: str
+    status: str
+    channel: Channel
+    total_recipients: int | None
+    scheduled_at: str | None
+    scheduled_timezone: str | None
+    scheduled_local_time: str | None
+    reprocess_audience_at_send: bool
+    created_at: str
+    completed_at: str | None
+
+
+class CampaignDocument(BaseModel):
+    """Everything about a campaign."""
+
+    id: int
+    name: str
+    status: str
+    version: int
+    channel: Channel
+    subject: str | None
+    message: str
+    link: str | None
+    total_recipients: int | None
+    scheduled_at: str | None
+    scheduled_timezone: str | None
+    scheduled_local_time: str | None
+    targeting_criteria: Any = Field(description="As given; damaged criteria are shown as text.")
+    settings: CampaignSettings
+    metadata: CampaignMetadata
+    results: CampaignResults
+    status_note: str | None
+    created_at: str
+    created_by: str | None
+    scheduled_by: str | None
+    sent_started_at: str | None
+    completed_at: str | None
+
+
+class IfSentNow(BaseModel):
+    """Today's audience beside a scheduled campaign's estimate."""
+
+    at: str
+    estimated_recipients: int
+    current_recipients: int
+    change_absolute: int
+    change_percent: int | None
+    joined: int
+    joined_by_source: dict[str, int]
+    left: int
+    left_by_reason: dict[str, int]
+    funnel: FunnelDocument
+
+
+class CampaignPreviewDocument(PreviewDocument):
+    """A campaign's audience as of its time; `if_sent_now` is null until it is scheduled."""
+
+    if_sent_now: IfSentNow | None
+
+
+class RecipientDocument(BaseModel):
+    """One person in a campaign."""
+
+    person_id: int
+    name: str
+    phone: str | None
+    email: str | None
+    change: Literal["kept", "joined", "left"]
+    status: str
+    source: Source | None
+    reason: str | None
+    error: str | None
+
+
+class CampaignPage(BaseModel):
+    """A page of campaigns."""
+
+    data: list[CampaignSummary]
+    next_cursor: str | None
+
+
+class RecipientPage(BaseModel):
+    """A page of recipients."""
+
+    data: list[RecipientDocument]
+    next_cursor: str | None
+
+
+class OptedOut(BaseModel):
+    """Which channels the person's addresses are opted out of."""
+
+    sms: bool
+    email: bool
+
+
+class Scores(BaseModel):
+    """RFM scores from 1 (lowest) to 5; null without purchases."""
+
+    recency: int | None
+    frequency: int | None
+    monetary: int | None
+
+
+class PersonDocument(BaseModel):
+    """A person."""
+
+    id: int
+    hash: str = Field(description="Stands for the person in public links.")
+    phone: str | None
+    email: str | None
+    first_name: str | None
+    last_name: str | None
+    city: str | None
+    country: str | None
+    timezone: str | None
+    blocked: bool
+    blocked_reason: str | None
+    opted_out: OptedOut
+    scores: Scores
+    last_message_at: str | None
+    created_at: str
+    updated_at: str
+
+
+class PersonPage(BaseModel):
+    """A page of people."""
+
+    data: list[PersonDocument]
+    next_cursor: str | None
+
+
+class HeadCountDocument(BaseModel):
+    """How many people attend, each counted once; cancelled attendances do not count."""
+
+    total: int
+    registration: int
+    qr_scan: int
+    both: int
+
+
+class EventDocument(BaseModel):
+    """An event: its moments in UTC, and as wall-clock times in its own zone."""
+
+    id: int
+    slug: str
+    name: str
+    starts_at: str
+    ends_at: str
+    starts: str
+    ends: str
+    timezone: str
+    venue: str | None
+    city: str | None
+    attendance: HeadCountDocument
+
+
+class EventPage(BaseModel):
+    """A page of events."""
+
+    data: list[EventDocument]
+    next_cursor: str | None
+
+
+class RejectedAttendee(BaseModel):
+    """A row that did not go in: its place in the list, from 0, and why."""
+
+    index: int
+    reason: str
+
+
+class AttendanceReport(BaseModel):
+    """What became of the rows."""
+
+    added: int
+    restored: int
+    withdrawn: int
+    unchanged: int
+    people_added: int
+    rejected: list[RejectedAttendee]
+
+
+class RejectedLine(BaseModel):
+    """A row of a file that did not go in: its line, and why."""
+
+    line: int
+    reason: str
+
+
+class ImportReport(BaseModel):
+    """What became of a file."""
+
+    id: int
+    state: str
+    rows: int
+    added: int
+    updated: int
+    unchanged: int
+    rejected: int
+    rejected_rows: list[RejectedLine]
+    mapping: dict[str, str] | None = Field(description="Which column was read as what.")

@@ -64,3 +64,19 @@ def _in_states(
             .limit(limit)
         )
     )
+
+
+def list_campaigns_of_event(organisation_id: int, slug: str, limit: int = PAGE) -> list[Campaign]:
+    """Return the newest campaigns whose criteria choose the event of that slug."""
+    # Criteria are kept as text; a slug has no character that a pattern or JSON would escape.
+    return list(
+        db.session.scalars(
+            sa.select(Campaign)
+            .where(
+                Campaign.organisation_id == organisation_id,
+                Campaign.targeting_criteria.contains(f'"{slug}"', autoescape=True),
+            )
+            .order_by(Campaign.id.desc())
+            .limit(limit)
+        )
+    )

@@ -1,0 +1,169 @@
+"""Would this person get this campaign's message, and if not, why not (A6)."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from rollcall import clock
+from rollcall.audience.criteria import Criteria
+from rollcall.audience.preview import explain_person
+from rollcall.campaigns.drafts import campaign_criteria, find_campaign
+from rollcall.campaigns.listing import list_campaigns
+from rollcall.errors import InvalidInput
+from rollcall.extensions import db
+from rollcall.models import (
+    AudienceMode,
+    Campaign,
+    CampaignState,
+    Channel,
+    Reason,
+    Recipient,
+    RecipientState,
+)
+from rollcall.wording import say_reason
+
+PLANNED = (CampaignState.DRAFT, CampaignState.SCHEDULED)
+MOST_CAMPAIGNS = 50
+
+_FATES = {
+    RecipientState.QUEUED: "They are on the list, and their message is waiting to go out.",
+    RecipientState.CLAIMED: "They are on the list, and their message is about to go out.",
+    RecipientState.WIRING: "Their message is on its way to the provider.",
+    RecipientState.SENT: "Their message was sent.",
+    RecipientState.DELIVERED: "Their message was delivered.",
+    RecipientState.FAILED: "Their message failed: the provider refused it.",
+    RecipientState.IN_DOUBT: "Whether their message arrived can't be known.",
+    RecipientState.CANCELLED: "They were on the list, but the campaign was cancelled first.",
+}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What is, or was, between a person and a campaign: yes or no, and one sentence why."""
+
+    gets_it: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
+class PastCampaign:
+    """A campaign that has gone out, or is going out, and what became of the person in it."""
+
+    campaign: Campaign
+    explanation: Explanation
+    on_a_list: bool
+
+
+def explain_campaign(organisation_id: int, campaign_id: int, person_id: int) -> Explanation:
+    """Return whether the person would get, or got, the campaign's message, and why.
+
+    Raises NotFound for a campaign of another organisation.
+    """
+    campaign = find_campaign(organisation_id, campaign_id)
+    recipient = db.session.get(Recipient, (campaign_id, person_id))
+    if campaign.state not in PLANNED:
+        return _explain_fate(campaign, recipient)
+    try:
+        criteria = campaign_criteria(campaign)
+    except InvalidInput:
+        return Explanation(False, "Nobody can say: the campaign's criteria are damaged.")
+    if campaign.state == CampaignState.SCHEDULED and campaign.audience_mode == AudienceMode.FROZEN:
+        return _explain_frozen(campaign, criteria, recipient, person_id)
+    return _explain_criteria(campaign, criteria, person_id)
+
+
+def list_planned(organisation_id: int) -> list[Campaign]:
+    """Return the newest drafts and scheduled campaigns."""
+    return list_campaigns(organisation_id, states=PLANNED, limit=MOST_CAMPAIGNS)
+
+
+def list_past(organisation_id: int, person_id: int) -> list[PastCampaign]:
+    """Return the newest campaigns past planning, each with what became of the person."""
+    states = tuple(state for state in CampaignState if state not in PLANNED)
+    campaigns = list_campaigns(organisation_id, states=states, limit=MOST_CAMPAIGNS)
+    rows = db.session.scalars(
+        sa.select(Recipient).where(
+            Recipient.campaign_id.in_([campaign.id for campaign in campaigns]),
+            Recipient.person_id == person_id,
+        )
+    )
+    found = {row.campaign_id: row for row in rows}
+    return [
+        PastCampaign(
+            campaign, _explain_fate(campaign, found.get(campaign.id)), campaign.id in found
+        )
+        for campaign in campaigns
+    ]
+
+
+def _explain_criteria(campaign: Campaign, criteria: Criteria, person_id: int) -> Explanation:
+    reason = _reason(campaign, criteria, person_id)
+    if reason is None:
+        return Explanation(False, "The campaign's audience does not match them as things stand.")
+    if reason is Reason.REACHABLE:
+        return Explanation(True, "As things stand, they would get it.")
+    return _left_out(reason, campaign, criteria.window_hours)
+
+
+def _explain_frozen(
+    campaign: Campaign, criteria: Criteria, recipient: Recipient | None, person_id: int
+) -> Explanation:
+    """Being on the list decides; what may still hold the message back is asked of the person."""
+    if recipient is None or not recipient.in_estimate:
+        why = _reason(campaign, criteria, person_id)
+        if why not in (None, Reason.REACHABLE):
+            return _left_out(
+                why, campaign, criteria.window_hours, "They are not on the frozen list."
+            )
+        return Explanation(
+            False, "They are not on the frozen list, and nobody is added to it any more."
+        )
+    alone = Criteria(people=(person_id,), window_hours=criteria.window_hours)
+    reason = _reason(campaign, alone, person_id)
+    if reason in (None, Reason.REACHABLE):
+        return Explanation(True, "They are on the frozen list, and nothing holds it back.")
+    return _left_out(reason, campaign, criteria.window_hours, "They are on the frozen list, but")
+
+
+def _reason(campaign: Campaign, criteria: Criteria, person_id: int) -> Reason | None:
+    # The anti-spam window is taken back from the moment of sending (A4).
+    at = campaign.scheduled_at if (campaign.scheduled_at or clock.now()) > clock.now() else None
+    try:
+        return explain_person(
+            campaign.organisation_id, criteria, Channel(campaign.channel), person_id, at
+        )
+    except InvalidInput:
+        return None
+
+
+def _left_out(reason: Reason, campaign: Campaign, hours: int, lead: str = "") -> Explanation:
+    said = f"they {say_reason(reason.key, 2, campaign.channel, hours)}."
+    if not lead:
+        return Explanation(False, said[0].upper() + said[1:])
+    said = said if lead.endswith("but") else said[0].upper() + said[1:]
+    return Explanation(False, f"{lead} {said}")
+
+
+def _explain_fate(campaign: Campaign, recipient: Recipient | None) -> Explanation:
+    if recipient is None:
+        return Explanation(False, "They were not in its audience.")
+    hours = _window_of(campaign)
+    if recipient.state == RecipientState.LEFT:
+        return _past(recipient.left_reason, campaign, hours, "They left the list before sending")
+    if recipient.state == RecipientState.HELD_BACK:
+        return _past(recipient.held_reason, campaign, hours, "Their message was held back")
+    sent = recipient.state in (RecipientState.SENT, RecipientState.DELIVERED)
+    return Explanation(sent, _FATES[recipient.state])
+
+
+def _past(reason: Reason | None, campaign: Campaign, hours: int, lead: str) -> Explanation:
+    if reason is None:
+        return Explanation(False, f"{lead}.")
+    return Explanation(False, f"{lead}: they {say_reason(reason.key, 2, campaign.channel, hours)}.")
+
+
+def _window_of(campaign: Campaign) -> int:
+    try:
+        return campaign_criteria(campaign).window_hours
+    except InvalidInput:
+        return Criteria().window_hours

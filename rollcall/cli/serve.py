@@ -13,6 +13,11 @@ from waitress.server import create_server
 from rollcall import scheduler
 from rollcall.cli.common import Failure, LoneCommand
 from rollcall.config import ConfigError, Settings
+from rollcall.organisations.reading import list_organisations
+
+NOBODY_YET = """There is no organisation yet. In another terminal, in .venv's environment:
+  flask org create "My Organisation" --country CA --timezone America/Toronto
+  flask staff create you@example.org --role super"""
 
 
 @click.command("serve", cls=LoneCommand)
@@ -23,6 +28,15 @@ from rollcall.config import ConfigError, Settings
 def serve(host: str, port: int, threads: int) -> None:
     """Serve pages and API until SIGTERM or Ctrl+C, and send what is due."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    serve_app(app, host, port, threads, greeting="" if list_organisations() else NOBODY_YET)
+
+
+def serve_app(app: Flask, host: str, port: int, threads: int, greeting: str = "") -> None:
+    """Serve until told to stop, with the scheduler where the settings say so.
+
+    Prints the address, then `greeting`. Raises ConfigError without SECRET_KEY, Failure where
+    the port is taken.
+    """
     settings: Settings = app.extensions["rollcall"]
     if not (settings.secret_key or settings.demo):
         raise ConfigError("SECRET_KEY is not set: set it to a long random text, and keep it")
@@ -36,6 +50,8 @@ def serve(host: str, port: int, threads: int) -> None:
     actual_port = getattr(server, "effective_port", port)
     with _scheduler_running(app, settings):
         click.echo(f"Rollcall runs at http://{host}:{actual_port}/ (Ctrl+C stops it)")
+        if greeting:
+            click.echo(greeting)
         server.run()
     click.echo("Rollcall has stopped.")
 

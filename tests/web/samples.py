@@ -1,0 +1,107 @@
+"""An organisation with one row of everything, for the tests that walk every route.
+
+A new route whose address has a parameter of a new name needs a line in SAMPLES: the value by
+which that parameter finds a row of this organisation.
+"""
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from apiflask import APIFlask
+from werkzeug.routing import Rule
+
+from rollcall.actors import Actor, actor_for
+from rollcall.audience.criteria import Criteria
+from rollcall.campaigns.drafts import CampaignDraft, create_campaign
+from rollcall.models import Channel, Organisation, Role, StaffMember
+from rollcall.organisations.passwords import hash_password
+from rollcall.organisations.tokens import create_token
+from rollcall.people.imports import import_people
+from tests.factories import attend, make_event, make_organisation, make_person, make_staff
+from tests.web.browser import PASSWORD, Browser
+
+MARK = "Zanzibar"  # stands in every row of the organisation, and in no page of another one
+
+SAMPLES: dict[str, Callable[["World"], object]] = {
+    "campaign_id": lambda world: world.campaign_id,
+    "event_key": lambda world: world.event_slug,
+    "person_id": lambda world: world.person_id,
+    "run_id": lambda world: world.run_id,
+    "slug": lambda world: world.event_slug,
+    "staff_id": lambda world: world.colleague.id,
+    "token_id": lambda world: world.token_id,
+}
+
+# What a GET needs in its query to have something to show, for rows of the organisation.
+QUERIES: dict[str, Callable[["World"], dict[str, str]]] = {
+    "campaigns.audience": lambda world: {"criteria": json.dumps({"people": [world.person_id]})},
+}
+
+# What a form needs so that only the id in its address can be wrong with it.
+FORMS: dict[str, dict[str, str]] = {
+    "campaigns.review": {"decision": "cancel"},
+    "people.opt_in": {"channel": "sms"},
+    "people.opt_out": {"channel": "sms"},
+}
+
+
+class World:
+    """One organisation with one row of everything, and a staff member of each role."""
+
+    def __init__(self, app: APIFlask, slug: str, mark: str) -> None:
+        self.app = app
+        self.organisation: Organisation = make_organisation(slug, name=mark)
+        self.staff = {role: self._staff(role, mark) for role in Role}
+        self.colleague = self._staff(Role.STAFF, mark)
+        self.actor: Actor = actor_for(self.staff[Role.SUPER], "browser", "127.0.0.1")
+        person = make_person(self.organisation, first_name=mark, last_name=mark)
+        event = make_event(self.organisation, f"{slug}-event", name=mark)
+        attend(event, person)
+        self.person_id, self.event_slug = person.id, event.slug
+        self.token_id, self.token = create_token(self.actor, mark, self.colleague.id)
+        draft = CampaignDraft(
+            name=mark,
+            channel=Channel.SMS,
+            message=mark,
+            criteria=Criteria(events=(event.slug,)),
+            timezone="America/Toronto",
+        )
+        self.campaign_id = create_campaign(self.actor, draft)
+        file = io.BytesIO(b"First name,Phone\n" + f"{mark},not a phone\n".encode())
+        self.run_id = import_people(file, self.actor, file_name=f"{mark}.csv")["id"]
+
+    def _staff(self, role: Role, mark: str) -> StaffMember:
+        return make_staff(role, self.organisation, name=mark, password_hash=hash_password(PASSWORD))
+
+    def browser(self, role: Role) -> Browser:
+        """Return a browser in which the staff member of this role is logged in."""
+        browser = Browser(self.app)
+        browser.log_in(self.staff[role])
+        return browser
+
+    def path_of(self, rule: Rule) -> str:
+        """Return the rule's address for this organisation's rows."""
+        values: dict[str, Any] = {}
+        for name in rule.arguments:
+            assert name in SAMPLES, (
+                f"{rule.rule} has the parameter {name!r}, which is new: add to SAMPLES in "
+                "tests/web/samples.py how it finds a row of an organisation"
+            )
+            values[name] = SAMPLES[name](self)
+        return self._build(rule, values)
+
+    def missing_path_of(self, rule: Rule) -> str:
+        """Return the rule's address for rows that nobody has."""
+        nobody: dict[str, Any] = {
+            name: 987_654_321 if isinstance(SAMPLES[name](self), int) else "nobody-has-this"
+            for name in rule.arguments
+        }
+        return self._build(rule, nobody)
+
+    def _build(self, rule: Rule, values: dict[str, Any]) -> str:
+        path = self.app.url_map.bind("localhost").build(rule.endpoint, values)
+        query = QUERIES.get(rule.endpoint)
+        return f"{path}?{urlencode(query(self))}" if query else path

@@ -97,7 +97,7 @@ def load_story(seconds: float) -> Story:
     create_staff(founder, EMAIL, Role.SUPER, PASSWORD, name="Demo")
     people = _add_people(organisation_id)
     _add_earlier_events(founder, people)
-    event_id = _add_event(founder, people)
+    _add_event(founder, people)
     _leave_some_out(founder, people)
     compute_rfm(founder)
     story = find_story()
@@ -168,13 +168,12 @@ def _add_earlier_events(actor: Actor, people: Sequence[int]) -> None:
             _buy(actor.organisation_id, event_id, came[::2], day, chance)
 
 
-def _add_event(actor: Actor, people: Sequence[int]) -> int:
+def _add_event(actor: Actor, people: Sequence[int]) -> None:
     now = clock.now()
     event_id = _create_evening(actor, "Art Battle Toronto", now, EVENT)
     with write():
         early = now - timedelta(days=12)
         _attend(event_id, people[:REGISTERED], Source.REGISTRATION, early, 11.9)
-    return event_id
 
 
 def _create_evening(actor: Actor, name: str, day: datetime, slug: str = "") -> int:

@@ -125,13 +125,12 @@ def read_outbox(
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = not path.exists()
     connection = sqlite3.connect(path, timeout=30, isolation_level="IMMEDIATE")
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        if new:
-            connection.executescript(_SCHEMA)
+        # Each time: of two processes that open a new outbox at once, either may write first.
+        connection.executescript(_SCHEMA)
         yield connection
     finally:
         connection.close()

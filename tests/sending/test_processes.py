@@ -1,0 +1,153 @@
+"""Real processes, real time: due campaigns start by themselves, once, whoever looks."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from apiflask import APIFlask
+
+from rollcall import clock as real_clock
+from rollcall.audience.criteria import Criteria
+from rollcall.campaigns.drafts import CampaignDraft, create_campaign
+from rollcall.campaigns.scheduling import schedule_campaign, send_campaign_now
+from rollcall.config import Settings
+from rollcall.extensions import db
+from rollcall.models import Campaign, Channel
+from rollcall.providers.simulator import read_outbox
+from tests.factories import attend, make_actor, make_event, make_organisation, make_people
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0
+
+
+@contextmanager
+def schedulers(settings: Settings, number: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """So many processes that only run the scheduler; those still there are ended."""
+    environment = {
+        **os.environ,
+        "ROLLCALL_INSTANCE": str(settings.instance_path),
+        "DATABASE_URL": settings.database_url,
+        "SECRET_KEY": "a key for tests only",
+        "ROLLCALL_SCHEDULER_SECONDS": "0.2",
+        "ROLLCALL_SEND_BATCH": "5",
+    }
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "flask", "scheduler", "run"],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        for _ in range(number)
+    ]
+    try:
+        for process in processes:
+            assert process.stdout is not None
+            assert b"Looking" in process.stdout.readline()
+        yield processes
+    finally:
+        for process in processes:
+            process.send_signal(signal.SIGTERM)
+        for process in processes:
+            process.communicate(timeout=PATIENCE)
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Return as soon as it has happened; fail when patience ends."""
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        db.session.rollback()
+        time.sleep(0.05)  # between two looks at the database, never instead of one
+
+
+@pytest.fixture
+def campaigns(app: APIFlask) -> list[int]:
+    """Six campaigns that are due now, to 30 people each."""
+    organisation = make_organisation()
+    actor = make_actor(organisation)
+    ids = []
+    for number in range(6):
+        event = make_event(organisation, f"show-{number}")
+        attend(event, make_people(organisation, 30))
+        draft = CampaignDraft(
+            name=f"Campaign {number}",
+            channel=Channel.SMS,
+            message="Hello %%FIRST_NAME%%",
+            criteria=Criteria(events=(event.slug,)),
+        )
+        ids.append(create_campaign(actor, draft))
+        send_campaign_now(actor, ids[-1])
+    return ids
+
+
+def all_completed(campaigns: list[int]) -> bool:
+    states = db.session.scalars(sa.select(Campaign.state).where(Campaign.id.in_(campaigns)))
+    return set(states) == {"completed"}
+
+
+def test_three_processes_run_each_campaign_once(app: APIFlask, settings: Settings, campaigns):
+    organisation_id = db.session.scalar(sa.select(Campaign.organisation_id))
+    db.session.rollback()
+    with schedulers(settings, 3):
+        wait_until(lambda: all_completed(campaigns))
+    sent = read_outbox(settings.outbox_path, organisation_id, limit=1000)
+    assert len(sent) == len({message.address for message in sent}) == 180
+    fences = db.session.scalars(sa.select(Campaign.fence).where(Campaign.id.in_(campaigns)))
+    assert set(fences) == {1}
+
+
+def test_a_campaign_starts_by_itself_when_its_time_comes(app: APIFlask, settings: Settings):
+    organisation = make_organisation()
+    event = make_event(organisation, "show")
+    attend(event, make_people(organisation, 3))
+    due = real_clock.now() + timedelta(seconds=8)
+    actor = make_actor(organisation)
+    campaign_id = create_campaign(
+        actor,
+        CampaignDraft(
+            name="Soon",
+            channel=Channel.SMS,
+            message="Hello",
+            criteria=Criteria(events=("show",)),
+            local_time=due.strftime("%Y-%m-%dT%H:%M:%S"),
+            timezone="UTC",
+        ),
+    )
+    schedule_campaign(actor, campaign_id)
+    db.session.rollback()
+    with schedulers(settings, 1):
+        wait_until(lambda: all_completed([campaign_id]))
+    campaign = db.session.get_one(Campaign, campaign_id)
+    assert campaign.scheduled_at is not None
+    assert campaign.sent_started_at is not None
+    assert campaign.sent_started_at >= campaign.scheduled_at
+
+
+def test_stopped_by_the_system_it_gives_its_campaigns_back(
+    app: APIFlask, settings: Settings, campaigns
+):
+    """SIGTERM ends after the batches on the wire; the next process need not wait for a lease."""
+    with schedulers(settings, 1) as (process,):
+        wait_until(
+            lambda: bool(
+                db.session.scalar(sa.select(sa.func.count(Campaign.id)).where(Campaign.fence > 0))
+            )
+        )
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=PATIENCE)
+    with schedulers(settings, 1):
+        wait_until(lambda: all_completed(campaigns))
+    organisation_id = db.session.scalar(sa.select(Campaign.organisation_id))
+    assert organisation_id is not None
+    sent = read_outbox(settings.outbox_path, organisation_id, limit=1000)
+    assert len(sent) == len({message.address for message in sent}) == 180

@@ -15,6 +15,7 @@ NAVIGATION = (
     ("Campaigns", "campaigns.index"),
     ("Events", "events.index"),
     ("People", "people.index"),
+    ("Imports", "imports.index"),
     ("Outbox", "outbox.index"),
 )
 ACCOUNT_NAVIGATION = (

@@ -4,6 +4,7 @@ Campaigns are never stored as APScheduler jobs: a job store that processes share
 twice. What is due stands in our own tables, and a conditional UPDATE decides who runs it.
 """
 
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -18,6 +19,8 @@ from rollcall.sending.claims import Claim, claim_campaign, find_due_campaigns
 from rollcall.sending.runner import run_campaign
 
 log = structlog.get_logger()
+# That a look takes longer than the interval is no news: the next one finds the same work.
+logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 CAMPAIGNS_AT_ONCE = 4
 

@@ -4,8 +4,19 @@ import random
 from collections.abc import Iterator
 from typing import TypedDict
 
-FIRST_NAMES = ["Aaliyah", "Amara", "Amelia", "Anika", "Arjun", "Ava", "Ben", "Camille", "Carlos", "Chloe", "Daniel", "Devon", "Elena", "Eli", "Emma", "Ethan", "Fatima", "Felix", "Gabriel", "Grace", "Hana", "Hugo", "Imani", "Isla", "Ivan", "Jada", "James", "Jasmine", "Javier", "Jun", "Kai", "Karim", "Kofi", "Lena", "Leo", "Liam", "Lina", "Lucas", "Maeve", "Malik", "Maya", "Mei", "Mila", "Nadia", "Noah", "Nora", "Olivia", "Omar", "Owen", "Priya", "Quinn", "Ravi", "Rosa", "Ruth", "Samir", "Sarah", "Sofia", "Tariq", "Theo", "Uma", "Victor", "Wei", "Yara", "Zoe"]
-LAST_NAMES = ["Ahmed", "Allen", "Baker", "Bennett", "Bhatt", "Boucher", "Brown", "Campbell", "Chan", "Chen", "Clarke", "Cohen", "Diaz", "Dubois", "Evans", "Fernandes", "Fraser", "Gagnon", "Garcia", "Green", "Gupta", "Hall", "Hassan", "Ibrahim", "Jackson", "Jones", "Kaur", "Khan", "Kim", "Kowalski", "Lam", "Lavoie", "Lee", "Levy", "Li", "Lopez", "MacDonald", "Martin", "Mehta", "Miller", "Moreau", "Morgan", "Nguyen", "Novak", "Okafor", "Osei", "Park", "Patel", "Pereira", "Peters", "Roy", "Santos", "Sato", "Scott", "Sharma", "Silva", "Singh", "Smith", "Tremblay", "Turner", "Walker", "Wang", "White", "Williams", "Wilson", "Wong", "Wright", "Yang", "Young", "Zhang"]
+FIRST_NAMES = """
+Aaliyah Amara Amelia Anika Arjun Ava Ben Camille Carlos Chloe Daniel Devon Elena Eli Emma
+Ethan Fatima Felix Gabriel Grace Hana Hugo Imani Isla Ivan Jada James Jasmine Javier Jun Kai
+Karim Kofi Lena Leo Liam Lina Lucas Maeve Malik Maya Mei Mila Nadia Noah Nora Olivia Omar
+Owen Priya Quinn Ravi Rosa Ruth Samir Sarah Sofia Tariq Theo Uma Victor Wei Yara Zoe
+""".split()
+LAST_NAMES = """
+Ahmed Allen Baker Bennett Bhatt Boucher Brown Campbell Chan Chen Clarke Cohen Diaz Dubois
+Evans Fernandes Fraser Gagnon Garcia Green Gupta Hall Hassan Ibrahim Jackson Jones Kaur Khan
+Kim Kowalski Lam Lavoie Lee Levy Li Lopez MacDonald Martin Mehta Miller Moreau Morgan Nguyen
+Novak Okafor Osei Park Patel Pereira Peters Roy Santos Sato Scott Sharma Silva Singh Smith
+Tremblay Turner Walker Wang White Williams Wilson Wong Wright Yang Young Zhang
+""".split()
 CITIES = ("Toronto", "Toronto", "Toronto", "Mississauga", "Hamilton", "Ottawa", "Montréal")
 # 555-0100 to 555-0199 are kept for fiction in every North American area code.
 AREA_CODES = ("416", "647", "437", "905", "289", "613", "514", "438", "343")

@@ -65,7 +65,9 @@ class Simulator:
     def send(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
         """Keep all messages in one commit; each outcome names the message's place in the outbox."""
         accepted = [message for message in messages if message.address not in self._refused]
-        with _opened(self._outbox) as outbox, outbox:
+        with _opened(self._outbox) as outbox:
+            # The numbers are given out inside the write lock, or two processes give the same.
+            outbox.execute("BEGIN IMMEDIATE")
             first = outbox.execute("SELECT coalesce(max(id), 0) + 1 FROM message").fetchone()[0]
             sent_at = clock.now().isoformat()
             outbox.executemany(
@@ -86,6 +88,7 @@ class Simulator:
                     for number, message in enumerate(accepted, first)
                 ],
             )
+            outbox.execute("COMMIT")
         kept = [
             Outcome(message.token, provider_message_id=f"sim-{number}")
             for number, message in enumerate(accepted, first)
@@ -125,7 +128,7 @@ def read_outbox(
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=30, isolation_level="IMMEDIATE")
+    connection = sqlite3.connect(path, timeout=30, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")

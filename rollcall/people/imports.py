@@ -13,12 +13,11 @@ from itertools import islice
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-import sqlalchemy as sa
-
 from rollcall.actors import Actor
-from rollcall.errors import InvalidInput, NotFound
+from rollcall.errors import InvalidInput
+from rollcall.events.records import find_event
 from rollcall.extensions import db, write
-from rollcall.models import Event, Organisation, Source
+from rollcall.models import Organisation, Source
 from rollcall.people.importing import runs
 from rollcall.people.importing.intake import BATCH_ROWS, PeopleIntake
 from rollcall.people.importing.purchases import PurchaseIntake
@@ -84,7 +83,7 @@ def import_people(
     run that `begin_run` has begun already. Raises InvalidInput for the file, the mapping or
     the source, and NotFound for the event.
     """
-    event = _find_event(actor, event_slug) if event_slug else None
+    event = find_event(actor.organisation_id, event_slug) if event_slug else None
     attendance = _source(source)
     organisation = db.session.get_one(Organisation, actor.organisation_id)
     zone = ZoneInfo(event.timezone if event else organisation.timezone)
@@ -167,15 +166,6 @@ def _decide(
     if wrong := mapping.errors(table.header):
         raise InvalidInput({target: as_sentence(reason) for target, reason in wrong.items()})
     return mapping
-
-
-def _find_event(actor: Actor, slug: str) -> Event:
-    event = db.session.scalar(
-        sa.select(Event).filter_by(organisation_id=actor.organisation_id, slug=slug)
-    )
-    if event is None:
-        raise NotFound(f"There is no event {slug}.")
-    return event
 
 
 def _source(key: str) -> Source:

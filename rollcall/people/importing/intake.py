@@ -232,8 +232,8 @@ def _update_people(drafts: dict[int, Draft], now: datetime) -> None:
     names = [name.removeprefix("new_") for name in rows[0] if name.startswith("new_")]
     # Through the connection: one prepared statement for many rows, past the ORM's bookkeeping.
     db.session.connection().execute(
-        sa.update(Person.__table__)
-        .where(Person.__table__.c.id == sa.bindparam("key"))
+        sa.update(Person)
+        .where(Person.id == sa.bindparam("key"))
         .values(
             updated_at=sa.bindparam("now"),
             **{name: sa.bindparam(f"new_{name}") for name in names},

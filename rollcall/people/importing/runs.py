@@ -80,8 +80,10 @@ def begin_run(
                 ImportRun.state == UPLOADED,
             )
             .values(state=RUNNING, event_id=event_id, source=source, touched_at=clock.now())
-        )
-        if started.rowcount != 1:
+            .returning(ImportRun.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+        if not started:
             raise Conflict("This file is being imported already, or has been.")
         return run_id
 

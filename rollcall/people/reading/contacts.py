@@ -7,7 +7,7 @@ from rollcall.people.reading.cells import clean_cell, says_nothing, shown
 from rollcall.people.reading.emails import normalise_email
 from rollcall.people.reading.errors import UnreadableValue
 from rollcall.people.reading.mapping import Mapping
-from rollcall.people.reading.phones import normalise_phone
+from rollcall.people.reading.phones import read_local_phone
 
 LONGEST_NAME = 200
 
@@ -39,18 +39,19 @@ class Contact:
     last_name: str
 
 
-def read_contact(cells: Cells, countries: Sequence[str]) -> Contact:
+def read_contact(cells: Cells, default_country: str, home: str = "") -> Contact:
     """Return who the row is about; raises UnreadableValue.
 
-    `countries` are tried in turn for a phone without a country code. A bad address rejects
-    the row even beside a good one: staff would not learn otherwise that a phone is wrong.
+    A phone without a country code is one of `home`, the person's own country if it is known,
+    or of `default_country`. A bad address rejects the row even beside a good one: staff would
+    not learn otherwise that a phone is wrong.
     """
     phone, email = _own_or_buyers(cells)
     if not phone and not email:
         raise UnreadableValue("the row has neither a phone nor an e-mail address")
     first_name, last_name = _read_name(cells)
     return Contact(
-        _read_phone(phone, countries) if phone else None,
+        read_local_phone(phone, home or default_country, default_country) if phone else None,
         normalise_email(email) if email else None,
         first_name,
         last_name,
@@ -70,16 +71,6 @@ def _own_or_buyers(cells: Cells) -> tuple[str, str]:
     if not phone and email.casefold() == buyer_email.casefold():
         return buyer_phone, email
     return phone, email
-
-
-def _read_phone(text: str, countries: Sequence[str]) -> str:
-    first_reason = None
-    for country in countries:
-        try:
-            return normalise_phone(text, country)
-        except UnreadableValue as error:
-            first_reason = first_reason or error
-    raise first_reason or UnreadableValue("the organisation has no country for phones")
 
 
 def _read_name(cells: Cells) -> tuple[str, str]:

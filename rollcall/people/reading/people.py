@@ -62,7 +62,7 @@ def read_people_rows(
 ) -> Iterator[PersonRow | Rejection]:
     """Yield each row of the table as a person, or with the reason why it is none.
 
-    Phones without a country code are of the row's country, else of `default_country`; times
+    Phones without a country code are of the row's country or of `default_country`; times
     without an offset are of `zone`. A country or time zone that is not known is left empty.
     """
     cells = Cells(table.header, mapping)
@@ -81,13 +81,12 @@ def _read_person(
     cells: Cells, line: int, day_first: bool, default_country: str, zone: ZoneInfo
 ) -> PersonRow:
     country = read_country(cells.get("country")) or ""
-    countries = [country, default_country] if country else [default_country]
     standing = read_standing(cells.get("status"))
     seen, seen_at = _read_check_in(cells.get("checked_in"), zone, day_first)
     registered = cells.get("registered_at")
     return PersonRow(
         line=line,
-        contact=read_contact(cells, countries),
+        contact=read_contact(cells, default_country, country),
         city=_read_city(cells.get("city")),
         country=country,
         timezone=read_timezone(cells.get("timezone")) or "",

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberFormat
+from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberFormat
 
 from rollcall.people.reading.cells import clean_cell, shown
 from rollcall.people.reading.errors import UnreadableValue
@@ -34,6 +34,32 @@ def normalise_phone(text: str, default_country: str) -> str:
     if not _PLAIN_E164.match(phone):
         _refuse_what_is_no_phone(phone)
     return _to_e164(phone, default_country.upper())
+
+
+def read_local_phone(text: str, home: str, default_country: str) -> str:
+    """Return the phone in E.164 where the person's country, `home`, is known beside the default.
+
+    It is tried as a number of `home` first, unless it lacks the 0 that people there begin
+    with: ten digits of a Canadian phone also make a German one. Raises UnreadableValue with
+    what is wrong in `default_country`.
+    """
+    if _begins_as_at_home(text, home):
+        orders = (home, default_country)
+    else:
+        orders = (default_country, home)
+    reasons: dict[str, UnreadableValue] = {}
+    for country in orders:
+        try:
+            return normalise_phone(text, country)
+        except UnreadableValue as error:
+            reasons[country] = error
+    raise reasons[default_country]
+
+
+def _begins_as_at_home(text: str, country: str) -> bool:
+    metadata = PhoneMetadata.metadata_for_region(country)
+    trunk = metadata.national_prefix if metadata else None
+    return trunk != "0" or _as_typed(text).lstrip("( ").startswith("0")
 
 
 def looks_like_phone(text: str) -> bool:

@@ -77,7 +77,7 @@ class _Reading:
             raise UnreadableValue("the row does not say when the purchase was made")
         return PurchaseRow(
             line=line,
-            contact=read_contact(cells, [self.country]),
+            contact=read_contact(cells, self.country),
             amount=amount,
             currency=currency,
             purchased_at=read_moment(

@@ -6,7 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollcall.people.reading.errors import UnreadableValue
-from rollcall.people.reading.phones import looks_like_phone, normalise_phone
+from rollcall.people.reading.phones import (
+    looks_like_phone,
+    normalise_phone,
+    read_local_phone,
+)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +63,29 @@ def test_bad_phone_is_refused_with_its_reason(written: str, reason: str) -> None
         normalise_phone(written, "CA")
     assert reason in refused.value.reason
     assert len(refused.value.reason) < 200
+
+
+@pytest.mark.parametrize(
+    ("written", "home", "default", "expected"),
+    [
+        ("07400 123456", "GB", "CA", "+447400123456"),
+        ("0151 23456789", "DE", "CA", "+4915123456789"),
+        ("30 901820", "DE", "CA", "+4930901820"),
+        ("416 555 0123", "DE", "CA", "+14165550123"),  # no German begins without the 0
+        ("(416) 555-0123", "US", "DE", "+14165550123"),
+        ("612 345 678", "ES", "CA", "+34612345678"),
+        ("+1 416 555 0123", "FR", "DE", "+14165550123"),
+    ],
+)
+def test_a_phone_of_somebody_who_lives_elsewhere(
+    written: str, home: str, default: str, expected: str
+) -> None:
+    assert read_local_phone(written, home, default) == expected
+
+
+def test_a_phone_of_nowhere_is_refused_for_the_default_country() -> None:
+    with pytest.raises(UnreadableValue, match="not a phone number in CA"):
+        read_local_phone("555-0123", "FR", "CA")
 
 
 @given(st.text(max_size=40), st.sampled_from(["CA", "DE", "US", "FR", "GB"]))

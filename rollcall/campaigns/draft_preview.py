@@ -16,8 +16,10 @@ from rollcall.models import Channel, Organisation
 from rollcall.walltime import repeated_moments, resolve_wall_time
 
 AUDIENCE_FIELDS = frozenset(
-    ("criteria", "events", "sources", "rfm_filters", "r", "f", "m", "cities", "people")
-    + ("recent_message_hours",)
+    [
+        *("criteria", "events", "sources", "cities", "people", "recent_message_hours"),
+        *("rfm_filters", "r", "f", "m"),
+    ]
 )
 
 

@@ -91,3 +91,16 @@ def _holds(text: str) -> list[sa.ColumnElement[bool]]:
         )
         for word in text.split()
     ]
+
+
+def has_anybody(organisation_id: int) -> bool:
+    """Return whether the organisation knows a person at all."""
+    anybody = sa.exists().where(Person.organisation_id == organisation_id)
+    return bool(db.session.scalar(sa.select(anybody)))
+
+
+def has_events(organisation_id: int) -> bool:
+    """Return whether the organisation has an event."""
+    return bool(
+        db.session.scalar(sa.select(sa.exists().where(Event.organisation_id == organisation_id)))
+    )

@@ -74,7 +74,7 @@ def list_movers(
     ]
 
 
-def _joining(campaign_id: int, audience: sa.Subquery) -> sa.Select[Any]:
+def _joining(campaign_id: int, audience: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
     estimate = sa.select(Recipient.person_id).where(
         Recipient.campaign_id == campaign_id, Recipient.in_estimate.is_(True)
     )
@@ -83,7 +83,9 @@ def _joining(campaign_id: int, audience: sa.Subquery) -> sa.Select[Any]:
     )
 
 
-def _leaving(campaign_id: int, audience: sa.Subquery, reason: Reason | None) -> sa.Select[Any]:
+def _leaving(
+    campaign_id: int, audience: sa.Subquery, reason: Reason | None
+) -> sa.Select[*tuple[Any, ...]]:
     why = sa.func.coalesce(audience.c.reason, int(Reason.CRITERIA_NO_LONGER_MET))
     statement = (
         sa.select(Recipient.person_id, why.label("reason"))

@@ -85,7 +85,10 @@ def attendance_curve(
     its step. `sources` limit which records count, `until` leaves out what came later.
     """
     several = [event_ids] if isinstance(event_ids, int) else list(event_ids)
-    conditions = [Attendance.event_id.in_(several), Attendance.cancelled.is_(False)]
+    conditions: list[sa.ColumnElement[bool]] = [
+        Attendance.event_id.in_(several),
+        Attendance.cancelled.is_(False),
+    ]
     if sources:
         conditions.append(Attendance.source.in_(sources))
     if until is not None:

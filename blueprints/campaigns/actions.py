@@ -1,0 +1,78 @@
+"""What staff do to a campaign that exists: stop it, let it go on, decide on it, copy it."""
+
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from blueprints.access import current_actor, staff_only
+from blueprints.addresses import read_id
+from blueprints.campaigns.pages import pages
+from rollcall.campaigns.drafts import duplicate_campaign, find_campaign
+from rollcall.campaigns.scheduling import (
+    cancel_campaign,
+    pause_campaign,
+    resume_campaign,
+    review_campaign,
+)
+from rollcall.errors import Conflict, InvalidInput
+
+DECIDED = {
+    "final": "It goes out now, to the audience as it is computed now.",
+    "estimate": "It goes out now, to the list that was frozen.",
+    "cancel": "Cancelled. Nobody gets this message.",
+}
+
+
+@pages.post("/<int:campaign_id>/cancel")
+@staff_only
+def cancel(campaign_id: int) -> ResponseReturnValue:
+    """Stop the campaign for good."""
+    cancel_campaign(current_actor(), campaign_id)
+    flash("Cancelled. What had not gone out stays here.", "success")
+    return _show(campaign_id)
+
+
+@pages.post("/<int:campaign_id>/pause")
+@staff_only
+def pause(campaign_id: int) -> ResponseReturnValue:
+    """Stop sending within one batch."""
+    pause_campaign(current_actor(), campaign_id)
+    flash("Paused. At most the batch that is on its way still goes out.", "success")
+    return _show(campaign_id)
+
+
+@pages.post("/<int:campaign_id>/resume")
+@staff_only
+def resume(campaign_id: int) -> ResponseReturnValue:
+    """Let a paused campaign go on."""
+    resume_campaign(current_actor(), campaign_id)
+    flash("It goes on where it stopped.", "success")
+    return _show(campaign_id)
+
+
+@pages.post("/<int:campaign_id>/review")
+@staff_only
+def review(campaign_id: int) -> ResponseReturnValue:
+    """Decide on a campaign that was stopped for it."""
+    decision = request.form.get("decision", "")
+    version = read_id(request.form.get("version"))
+    review_campaign(current_actor(), campaign_id, decision, version)
+    flash(DECIDED[decision], "success")
+    return _show(campaign_id)
+
+
+@pages.post("/<int:campaign_id>/duplicate")
+@staff_only
+def duplicate(campaign_id: int) -> ResponseReturnValue:
+    """Store a copy as a draft and open it."""
+    find_campaign(current_actor().organisation_id, campaign_id)
+    try:
+        copy_id = duplicate_campaign(current_actor(), campaign_id)
+    except InvalidInput as error:
+        # The copy is checked as any new campaign is: its event may be gone, its criteria damaged.
+        raise Conflict(f"This campaign can't be copied: {error}") from error
+    flash("This is the copy, a draft without a time.", "success")
+    return redirect(url_for("campaigns.edit", campaign_id=copy_id))
+
+
+def _show(campaign_id: int) -> ResponseReturnValue:
+    return redirect(url_for("campaigns.show", campaign_id=campaign_id))

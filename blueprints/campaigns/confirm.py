@@ -1,0 +1,75 @@
+"""The last look before a campaign is scheduled: who, what, when, how much, what could change."""
+
+from collections.abc import Callable
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from blueprints.access import current_actor, current_staff, staff_only
+from blueprints.addresses import read_id
+from blueprints.campaigns.form import draft_of, values_of
+from blueprints.campaigns.form_page import in_page_order, preview_context
+from blueprints.campaigns.pages import pages
+from rollcall.actors import Actor
+from rollcall.audience.criteria import describe_criteria
+from rollcall.campaigns.draft_preview import preview_draft
+from rollcall.campaigns.drafts import find_campaign
+from rollcall.campaigns.form_options import find_chosen_events
+from rollcall.campaigns.scheduling import schedule_campaign, send_campaign_now
+from rollcall.campaigns.zones import campaign_zones
+from rollcall.errors import InvalidInput
+from rollcall.models import CampaignState
+from rollcall.wording import say_people
+
+
+@pages.get("/<int:campaign_id>/confirm")
+@staff_only
+def confirm(campaign_id: int) -> ResponseReturnValue:
+    """Show what scheduling the draft will do; another state has its own page."""
+    campaign = find_campaign(current_actor().organisation_id, campaign_id)
+    if campaign.state != CampaignState.DRAFT:
+        return redirect(url_for("campaigns.show", campaign_id=campaign_id))
+    return _confirm_page(campaign_id, {})
+
+
+@pages.post("/<int:campaign_id>/schedule")
+@staff_only
+def schedule(campaign_id: int) -> ResponseReturnValue:
+    """Freeze the list and put the campaign on the clock."""
+    return _make_due(campaign_id, schedule_campaign, "Scheduled, with {} on its list.")
+
+
+@pages.post("/<int:campaign_id>/send")
+@staff_only
+def send(campaign_id: int) -> ResponseReturnValue:
+    """Freeze the list, or keep the one that is frozen, and let the campaign go out at once."""
+    return _make_due(campaign_id, send_campaign_now, "On its way to {}.")
+
+
+def _make_due(
+    campaign_id: int, verb: Callable[[Actor, int, int | None], int], told: str
+) -> ResponseReturnValue:
+    try:
+        people = verb(current_actor(), campaign_id, read_id(request.form.get("version")))
+    except InvalidInput as error:
+        return _confirm_page(campaign_id, error.fields), 422
+    flash(told.format(say_people(people)), "success")
+    return redirect(url_for("campaigns.show", campaign_id=campaign_id))
+
+
+def _confirm_page(campaign_id: int, errors: dict[str, str]) -> str:
+    campaign = find_campaign(current_actor().organisation_id, campaign_id)
+    organisation = current_staff().organisation
+    values = values_of(campaign)
+    preview = preview_draft(organisation, draft_of(values))
+    criteria = preview.draft.criteria
+    events = find_chosen_events(organisation.id, criteria.events)
+    return render_template(
+        "campaigns/confirm.html",
+        campaign=campaign,
+        criteria=criteria,
+        who=describe_criteria(criteria, {event.slug: event.name for event in events}),
+        zones=campaign_zones([campaign])[campaign.id],
+        problems=in_page_order({**preview.problems, **errors}),
+        **preview_context(values, preview),
+    )

@@ -1,0 +1,185 @@
+"""Everything that the form's page and its live fragments are rendered with."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from flask import render_template, url_for
+
+from blueprints.access import current_staff
+from blueprints.campaigns.form import FormValues, draft_of
+from rollcall.audience.criteria import Criteria
+from rollcall.audience.funnel import STEPS
+from rollcall.campaigns.draft_preview import AUDIENCE_FIELDS, DraftPreview, preview_draft
+from rollcall.campaigns.drafts import NEEDS_EVENTS, NEEDS_TIME
+from rollcall.campaigns.form_options import PEOPLE_SHOWN, find_event_options, find_picked_people
+from rollcall.charts import stack_bar
+from rollcall.models import AudienceSource, Campaign, Person, Reason
+from rollcall.people.search import search_people
+from rollcall.walltime import known_timezones
+
+# Where a field's problem is shown, for the names that differ from the page's ids.
+FIELD_IDS = {
+    "audience_mode": "reprocess",
+    "r": "r_min",
+    "f": "f_min",
+    "m": "m_min",
+    "people": "pasted",
+    "targeting_criteria": "events",
+}
+PAGE_ORDER = (
+    *("name", "channel", "subject", "message", "link"),
+    *("events", "sources", "r", "f", "m", "cities", "people", "recent_message_hours"),
+    *("scheduled_local_time", "scheduled_timezone", "audience_mode"),
+)
+# Longer addresses are refused by proxies on the way; only long hand-picked lists come near.
+LONGEST_CRITERIA = 6_000
+
+
+def render_form(
+    values: FormValues,
+    campaign: Campaign | None = None,
+    *,
+    errors: Mapping[str, str] | None = None,
+    tried: bool = False,
+    problem: str | None = None,
+) -> str:
+    """Return the whole page.
+
+    `tried` shows what is wrong with what was filled in so far; `errors` are those of an
+    attempt to store it; `problem` is a sentence about the campaign as a whole.
+    """
+    preview = preview_draft(current_staff().organisation, draft_of(values))
+    if errors is None:
+        errors = problems_so_far(values, preview.problems) if tried else {}
+    return render_template(
+        "campaigns/edit.html",
+        campaign=campaign,
+        errors=in_page_order(errors),
+        problem=problem,
+        field_ids=FIELD_IDS,
+        timezones=sorted(known_timezones()),
+        **(event_context(values) | people_context(values) | preview_context(values, preview)),
+    )
+
+
+def preview_context(values: FormValues, preview: DraftPreview | None = None) -> dict[str, Any]:
+    """Return what the preview and the parts of the form that follow it are rendered with."""
+    preview = preview or preview_draft(current_staff().organisation, draft_of(values))
+    audience = preview.audience
+    funnel = audience.funnel.to_json() if audience else {}
+    return {
+        "values": values,
+        "preview": preview,
+        "audience": audience,
+        "funnel_counts": funnel,
+        "bar": stack_bar(
+            {key: funnel[key] for key in ("reachable", *_step_keys())} if funnel else {}
+        ),
+        "urls": piece_urls(preview),
+        "source_urls": source_urls(preview),
+        "unfinished": in_page_order(problems_so_far(values, preview.problems)),
+        "chosen_sample": _chosen_sample(values, preview),
+        "reprocess_refusal": _reprocess_refusal(values),
+    }
+
+
+def event_context(values: FormValues) -> dict[str, Any]:
+    """Return the events to choose from."""
+    organisation_id = current_staff().organisation_id
+    chosen = values.events
+    return {
+        "values": values,
+        "events": find_event_options(organisation_id, chosen, values.event_search),
+    }
+
+
+def people_context(values: FormValues) -> dict[str, Any]:
+    """Return the people picked so far, and those whom the search has found beside them."""
+    organisation_id = current_staff().organisation_id
+    found: list[Person] = []
+    if values.people_search.strip():
+        page = search_people(organisation_id, values.people_search, limit=12)
+        found = [person for person in page.rows if person.id not in values.people]
+    return {
+        "values": values,
+        "picked": find_picked_people(organisation_id, values.people),
+        "more_people": values.people[PEOPLE_SHOWN:],
+        "found": found,
+    }
+
+
+def in_page_order(problems: Mapping[str, str]) -> dict[str, str]:
+    """Return the problems from the top of the page to its end; one says enough of the audience."""
+    shown = dict(problems)
+    if AUDIENCE_FIELDS & (shown.keys() - {"events"}):
+        shown.pop("events", None)
+    known = [name for name in PAGE_ORDER if name in shown]
+    return {name: shown[name] for name in [*known, *(shown.keys() - set(known))]}
+
+
+def problems_so_far(values: FormValues, problems: Mapping[str, str]) -> dict[str, str]:
+    """Return the problems of what has been filled in; an empty field is just not written yet."""
+    empty = {name for name in ("name", "subject", "message", "link") if not getattr(values, name)}
+    if not values.scheduled_local_time:
+        empty.add("scheduled_local_time")
+    return {name: text for name, text in problems.items() if name not in empty}
+
+
+def piece_urls(preview: DraftPreview) -> dict[str, str]:
+    """Return for each piece of the funnel the page with its people."""
+    return {
+        key: audience_url(preview.draft.criteria, preview.draft.channel, preview.moment, reason=key)
+        for key in ("reachable", *_step_keys())
+        if _fits_an_address(preview.draft.criteria)
+    }
+
+
+def source_urls(preview: DraftPreview) -> dict[str, str]:
+    """Return for each source the page with the reachable people who came in by it."""
+    return {
+        source.key: audience_url(
+            preview.draft.criteria,
+            preview.draft.channel,
+            preview.moment,
+            reason=Reason.REACHABLE.key,
+            source=source.key,
+        )
+        for source in AudienceSource
+        if _fits_an_address(preview.draft.criteria)
+    }
+
+
+def audience_url(criteria: Criteria, channel: str, moment: datetime | None, **narrowed: Any) -> str:
+    """Return the page with the people of an audience as of sending at `moment` (None: now)."""
+    return url_for(
+        "campaigns.audience",
+        criteria=criteria.to_text(),
+        channel=channel,
+        at=moment.isoformat() if moment else None,
+        **narrowed,
+    )
+
+
+def _fits_an_address(criteria: Criteria) -> bool:
+    return len(criteria.to_text()) <= LONGEST_CRITERIA
+
+
+def _step_keys() -> tuple[str, ...]:
+    return tuple(step.key for step in STEPS)
+
+
+def _chosen_sample(values: FormValues, preview: DraftPreview) -> int | None:
+    if not preview.audience or not preview.audience.samples:
+        return None
+    ids = [sample.person_id for sample in preview.audience.samples]
+    return values.sample if values.sample in ids else ids[0]
+
+
+def _reprocess_refusal(values: FormValues) -> str | None:
+    """Return why the audience can't be re-processed as the form stands, or None."""
+    if not values.scheduled:
+        return f"{NEEDS_TIME}: choose a date and time first."
+    if not values.may_reprocess:
+        return f"{NEEDS_EVENTS}: choose an event first."
+    return None

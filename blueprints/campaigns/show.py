@@ -1,0 +1,137 @@
+"""One campaign as it stands: planned, waiting for a decision, going out, or over."""
+
+from typing import Any
+
+from flask import current_app, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from blueprints.access import current_actor, staff_only
+from blueprints.campaigns.form_page import audience_url
+from blueprints.campaigns.pages import pages
+from blueprints.campaigns.results import results_context
+from rollcall import clock
+from rollcall.audience.criteria import Criteria, describe_criteria
+from rollcall.audience.preview import MessageText, preview_audience
+from rollcall.campaigns.comparison import compare_with_now
+from rollcall.campaigns.drafts import campaign_criteria, find_campaign
+from rollcall.campaigns.form_options import find_chosen_events
+from rollcall.campaigns.progress import sending_progress
+from rollcall.campaigns.zones import campaign_zones
+from rollcall.errors import InvalidInput
+from rollcall.models import Campaign, CampaignState, Channel, Reason
+
+GOING_OUT = (CampaignState.PREPARING, CampaignState.SENDING, CampaignState.PAUSED)
+OVER = (CampaignState.COMPLETED, CampaignState.FAILED, CampaignState.CANCELLED)
+WATCHED = (CampaignState.SCHEDULED, CampaignState.PREPARING, CampaignState.SENDING)
+PLANNED = (CampaignState.SCHEDULED, CampaignState.NEEDS_REVIEW)
+SOON_SECONDS = 120
+
+
+@pages.get("/<int:campaign_id>")
+@staff_only
+def show(campaign_id: int) -> ResponseReturnValue:
+    """Show the campaign."""
+    campaign = find_campaign(current_actor().organisation_id, campaign_id)
+    return render_template("campaigns/show.html", **_context(campaign))
+
+
+@pages.get("/<int:campaign_id>/live")
+@staff_only
+def live(campaign_id: int) -> ResponseReturnValue:
+    """Return the progress; once the state is another than the page shows, the whole campaign."""
+    campaign = find_campaign(current_actor().organisation_id, campaign_id)
+    if request.args.get("seen") == campaign.state:
+        return render_template("campaigns/_progress.html", **_progress_context(campaign))
+    page = render_template("campaigns/_campaign.html", **_context(campaign))
+    return current_app.make_response(
+        (page, {"HX-Retarget": "#campaign", "HX-Reswap": "outerHTML show:none"})
+    )
+
+
+def _context(campaign: Campaign) -> dict[str, Any]:
+    criteria = _criteria(campaign)
+    over = campaign.state in OVER
+    if over:
+        details = results_context(campaign)
+    else:
+        details = _planned_context(campaign) if campaign.state in PLANNED else {}
+    return {
+        "criteria": criteria,
+        "who": _describe(campaign, criteria),
+        "sample": _sample(campaign, criteria) if not over else None,
+        **_progress_context(campaign),
+        **details,
+    }
+
+
+def _progress_context(campaign: Campaign) -> dict[str, Any]:
+    watched = campaign.state in WATCHED
+    return {
+        "campaign": campaign,
+        "zones": campaign_zones([campaign])[campaign.id],
+        "progress": sending_progress(campaign) if campaign.state in GOING_OUT else None,
+        "every": _pace(campaign),
+        "poll_url": (
+            url_for("campaigns.live", campaign_id=campaign.id, seen=campaign.state)
+            if watched
+            else None
+        ),
+    }
+
+
+def _pace(campaign: Campaign) -> str:
+    if campaign.state != CampaignState.SCHEDULED or campaign.scheduled_at is None:
+        return "1s"
+    left = (campaign.scheduled_at - clock.now()).total_seconds()
+    return "1s" if left < SOON_SECONDS else "15s"
+
+
+def _planned_context(campaign: Campaign) -> dict[str, Any]:
+    try:
+        comparison = compare_with_now(campaign)
+    except InvalidInput as error:
+        return {"comparison": None, "comparison_error": str(error)}
+    criteria = campaign_criteria(campaign)
+    movers = url_for("campaigns.movers", campaign_id=campaign.id)
+    return {
+        "comparison": comparison,
+        "joined_by_source": {
+            source.key: people for source, people in comparison.joined_by_source.items()
+        },
+        "left_by_reason": {
+            reason.key: people for reason, people in comparison.left_by_reason.items()
+        },
+        "left_urls": {
+            reason.key: f"{movers}?change=left&reason={reason.key}"
+            for reason in comparison.left_by_reason
+        },
+        "now_url": audience_url(criteria, campaign.channel, None, reason=Reason.REACHABLE.key),
+    }
+
+
+def _criteria(campaign: Campaign) -> Criteria | None:
+    try:
+        return campaign_criteria(campaign)
+    except InvalidInput:
+        return None
+
+
+def _describe(campaign: Campaign, criteria: Criteria | None) -> str | None:
+    if criteria is None:
+        return None
+    events = find_chosen_events(campaign.organisation_id, criteria.events)
+    return describe_criteria(criteria, {event.slug: event.name for event in events})
+
+
+def _sample(campaign: Campaign, criteria: Criteria | None) -> Any:
+    """Return somebody of today's audience with the message as they would read it, or None."""
+    if criteria is None:
+        return None
+    text = MessageText(campaign.subject, campaign.message, campaign.link)
+    try:
+        preview = preview_audience(
+            campaign.organisation_id, criteria, Channel(campaign.channel), None, text
+        )
+    except InvalidInput:
+        return None
+    return preview.samples[0] if preview.samples else None

@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 from flask import Response, current_app, json
 
-from rollcall.errors import InvalidInput
 from rollcall.paging import read_cursor, write_cursor
 
 Row = TypeVar("Row")
@@ -38,11 +37,7 @@ def cut_page(
 
 def read_id_cursor(cursor: str | None) -> int | None:
     """Return the id that `cut_page` wrote, None for the first page; raises InvalidInput."""
-    if cursor is None:
-        return None
-    if not cursor:
-        raise InvalidInput({"cursor": "Leave the cursor out for the first page."})
-    return read_cursor(cursor, int)[0]
+    return read_cursor(cursor, int)[0] if cursor else None
 
 
 def moment_text(moment: datetime | None) -> str | None:

@@ -11,7 +11,7 @@ import structlog
 # Long runs of digits and anything with an @ are taken out, in whatever field they come:
 # an exception's text may quote a row, and logs outlive an erasure.
 _PERSONAL = re.compile(r"\+?\d[\d\s().-]{7,}\d|[^\s<>\"'(),;:=]+@[^\s<>\"'(),;:]+")
-_KEPT = ("timestamp", "level", "event_name")
+_KEPT = ("timestamp", "level")
 
 
 def configure() -> None:
@@ -29,17 +29,26 @@ def configure() -> None:
         logger_factory=structlog.PrintLoggerFactory(file=_Stderr()),
         cache_logger_on_first_use=False,
     )
+    root = logging.getLogger()
+    if not root.handlers:
+        # What libraries log: plain lines, cleaned in the same way.
+        handler = logging.StreamHandler(_Stderr())
+        handler.setFormatter(_CleanFormatter("%(levelname)s %(name)s: %(message)s"))
+        root.addHandler(handler)
+
+
+class _CleanFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return _PERSONAL.sub("[removed]", super().format(record))
 
 
 class _Stderr:
     """Today's stderr, looked up at each line, so that a redirected one is honoured."""
 
     def write(self, text: str) -> int:
-
         return sys.stderr.write(text)
 
     def flush(self) -> None:
-
         sys.stderr.flush()
 
 
@@ -47,9 +56,14 @@ def remove_personal_data(
     _logger: Any, _method: str, fields: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     """Replace what looks like a phone number or an e-mail address, in every field's text."""
-    return {
-        name: _PERSONAL.sub("[removed]", value)
-        if isinstance(value, str) and name not in _KEPT
-        else value
-        for name, value in fields.items()
-    }
+    return {name: value if name in _KEPT else _clean(value) for name, value in fields.items()}
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return _PERSONAL.sub("[removed]", value)
+    if isinstance(value, dict):
+        return {key: _clean(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(inner) for inner in value]
+    return value

@@ -5,9 +5,11 @@ from flask import Flask
 from rollcall.cli.audience import audience_commands
 from rollcall.cli.campaign import campaign_commands
 from rollcall.cli.demo import demo_commands
+from rollcall.cli.event import event_commands
 from rollcall.cli.message import message_commands
 from rollcall.cli.org import org_commands
 from rollcall.cli.people import people_commands, purchases_commands
+from rollcall.cli.rfm import rfm_commands
 from rollcall.cli.scheduler import scheduler_commands
 from rollcall.cli.serve import serve
 from rollcall.cli.staff import staff_commands
@@ -17,10 +19,12 @@ COMMANDS = (
     audience_commands,
     campaign_commands,
     demo_commands,
+    event_commands,
     message_commands,
     org_commands,
     people_commands,
     purchases_commands,
+    rfm_commands,
     scheduler_commands,
     serve,
     staff_commands,

@@ -21,7 +21,7 @@ def audience_commands() -> None:
 
 @audience_commands.command("preview")
 @criteria_options
-@click.option("--channel", type=click.Choice(list(Channel)), default=Channel.SMS)
+@click.option("--channel", type=click.Choice([channel.value for channel in Channel]), default="sms")
 @click.option("--at", "local_time", metavar="2026-11-29T10:00", help="As of this local time.")
 @click.option("--timezone", help="The zone of --at (default: the organisation's).")
 @acting_options

@@ -49,7 +49,7 @@ def campaign_commands() -> None:
 
 @campaign_commands.command("create")
 @click.option("--name", required=True)
-@click.option("--channel", type=click.Choice(list(Channel)), required=True)
+@click.option("--channel", type=click.Choice([channel.value for channel in Channel]), required=True)
 @click.option("--message", required=True)
 @click.option("--subject", default="")
 @click.option("--link", default="", help="What %%LINK%% becomes.")
@@ -62,7 +62,9 @@ def campaign_commands() -> None:
 @click.option("--now", "at_once", is_flag=True, help="Send as soon as the scheduler looks.")
 @click.option("--draft", is_flag=True, help="Only store it; schedule it later.")
 @click.option("--reprocess", is_flag=True, help="Compute the audience again at send time.")
-@click.option("--on-failure", type=click.Choice(list(OnFailure)), default=OnFailure.FAIL)
+@click.option(
+    "--on-failure", type=click.Choice([choice.value for choice in OnFailure]), default="fail"
+)
 @acting_options
 @json_option
 def create(org_slug: str | None, as_email: str | None, as_json: bool, **options: Any) -> None:

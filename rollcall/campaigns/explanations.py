@@ -152,6 +152,8 @@ def _explain_fate(campaign: Campaign, recipient: Recipient | None) -> Explanatio
         return _past(recipient.left_reason, campaign, hours, "They left the list before sending")
     if recipient.state == RecipientState.HELD_BACK:
         return _past(recipient.held_reason, campaign, hours, "Their message was held back")
+    if campaign.state == CampaignState.FAILED and recipient.state == RecipientState.CANCELLED:
+        return Explanation(False, "They were on the list, but the campaign failed first.")
     sent = recipient.state in (RecipientState.SENT, RecipientState.DELIVERED)
     return Explanation(sent, _FATES[recipient.state])
 

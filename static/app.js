@@ -63,6 +63,15 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.successful) document.getElementById("problem").replaceChildren();
 });
 
+// A request that is given up for a newer one is no error, but htmx would report it as two.
+const givenUp = new WeakSet();
+document.addEventListener("htmx:abort", (event) => givenUp.add(event.target), true);
+htmx.logger = (element, name, detail) => {
+  if (!givenUp.has(element) || !["htmx:afterRequest", "htmx:sendAbort"].includes(name)) return;
+  delete detail.error;
+  if (name === "htmx:sendAbort") givenUp.delete(element);
+};
+
 // A link inside an error summary leads to the field itself, ready to type.
 document.addEventListener("click", (event) => {
   const link = event.target.closest(".error-summary a[href^='#']");

@@ -68,7 +68,7 @@ def _confirm_page(campaign_id: int, errors: dict[str, str]) -> str:
         "campaigns/confirm.html",
         campaign=campaign,
         criteria=criteria,
-        who=describe_criteria(criteria, {event.slug: event.name for event in events}),
+        audience_sentence=describe_criteria(criteria, {event.slug: event.name for event in events}),
         zones=campaign_zones([campaign])[campaign.id],
         problems=in_page_order({**preview.problems, **errors}),
         **preview_context(values, preview),

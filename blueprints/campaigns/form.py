@@ -97,7 +97,7 @@ def values_of(campaign: Campaign) -> FormValues:
         recent_message_hours=str(criteria.window_hours),
         people=criteria.people or (),
         when="later" if campaign.scheduled_at else "now",
-        scheduled_local_time=(campaign.scheduled_local_time or "")[:16],
+        scheduled_local_time=campaign.scheduled_local_time or "",
         scheduled_timezone=campaign.scheduled_timezone or campaign.organisation.timezone,
         repeated=_repeated_choice(campaign),
         reprocess=campaign.audience_mode == AudienceMode.REPROCESS,
@@ -109,12 +109,7 @@ def values_of(campaign: Campaign) -> FormValues:
 
 def read_values(form: MultiDict[str, str], organisation: Organisation) -> FormValues:
     """Return the form as it was sent; pasted people who are known are picked, others reported."""
-    texts = {
-        # No database keeps a NUL, and nobody types one.
-        name: form.get(name, default).replace("\0", "")
-        for name, default in asdict(FormValues()).items()
-        if isinstance(default, str)
-    }
+    texts = _read_texts(form)
     texts["scheduled_timezone"] = texts["scheduled_timezone"].strip() or organisation.timezone
     more = form.get("more_people", "").split(",")
     ids = (read_id(text) for text in [*form.getlist("people"), *more])
@@ -128,6 +123,15 @@ def read_values(form: MultiDict[str, str], organisation: Organisation) -> FormVa
         sample=read_id(form.get("sample")),
     )
     return _pick_pasted(values, organisation) if values.mode == "people" else values
+
+
+def _read_texts(form: MultiDict[str, str]) -> dict[str, Any]:
+    # No database keeps a NUL, and nobody types one.
+    return {
+        name: form.get(name, default).replace("\0", "")
+        for name, default in asdict(FormValues()).items()
+        if isinstance(default, str)
+    }
 
 
 def draft_of(values: FormValues) -> CampaignDraft:

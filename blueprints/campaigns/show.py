@@ -57,7 +57,7 @@ def _context(campaign: Campaign) -> dict[str, Any]:
         details = _planned_context(campaign) if campaign.state in PLANNED else {}
     return {
         "criteria": criteria,
-        "who": _describe(campaign, criteria),
+        "audience_sentence": _describe(campaign, criteria),
         "sample": _sample(campaign, criteria) if not over else None,
         **_progress_context(campaign),
         **details,

@@ -46,6 +46,13 @@ def refresh_facts(
             phone_country=sa.bindparam("b_country"),
             opted_out_sms=sa.bindparam("b_out_sms"),
             opted_out_email=sa.bindparam("b_out_email"),
+            # Whoever has no address any more shares none; the others are marked below.
+            phone_shared=sa.and_(
+                PersonFacts.phone_shared, sa.bindparam("b_has_phone", type_=sa.Boolean)
+            ),
+            email_shared=sa.and_(
+                PersonFacts.email_shared, sa.bindparam("b_has_email", type_=sa.Boolean)
+            ),
         ),
         [_derived(row, suppressed) for row in people],
     )
@@ -71,7 +78,7 @@ def _add_missing_rows(organisation_id: int, person_ids: list[int]) -> None:
         if person_id not in have
     ]
     if missing:
-        db.session.execute(sa.insert(PersonFacts), missing)
+        db.session.connection().execute(sa.insert(PersonFacts), missing)
 
 
 def _suppressed_hashes(organisation_id: int, people: Iterable[Any]) -> set[str]:

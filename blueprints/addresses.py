@@ -4,7 +4,8 @@ from typing import Any
 
 from werkzeug.routing import IntegerConverter, Map
 
-LARGEST_ID = 2**63 - 1
+# PostgreSQL refuses to compare an INTEGER column with a larger number.
+LARGEST_ID = 2**31 - 1
 
 
 class IdConverter(IntegerConverter):

@@ -37,9 +37,16 @@ def read_cursor(cursor: str, *kinds: type) -> list[Any]:
         raise refusal from error
     if not isinstance(values, list) or list(map(type, values)) != list(kinds):
         raise refusal
-    if any(isinstance(value, int) and abs(value) >= 2**63 for value in values):
+    if not all(map(_can_be_compared, values)):
         raise refusal
     return values
+
+
+def _can_be_compared(value: str | int) -> bool:
+    """Return whether every database can compare the value with a column of its kind."""
+    if isinstance(value, int):
+        return abs(value) < 2**31
+    return "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def check_page_length(limit: int) -> int:

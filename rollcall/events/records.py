@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -150,13 +150,15 @@ def list_cities(organisation_id: int) -> list[str]:
 
 def _read_place(cursor: str) -> tuple[datetime, int]:
     text, event_id = read_cursor(cursor, str, int)
+    refusal = InvalidInput({"cursor": "This is not a page of this list; begin at its first page."})
     try:
         starts_at = datetime.fromisoformat(text)
-    except ValueError:
-        starts_at = None
-    if starts_at is None or starts_at.tzinfo is None:
-        raise InvalidInput({"cursor": "This is not a page of this list; begin at its first page."})
-    return starts_at, event_id
+        if starts_at.tzinfo is None:
+            raise refusal
+        # At the ends of the calendar a moment exists in its own zone only.
+        return starts_at.astimezone(UTC), event_id
+    except (ValueError, OverflowError) as error:
+        raise refusal from error
 
 
 def _check(organisation_id: int, draft: EventDraft) -> dict[str, Any]:

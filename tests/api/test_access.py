@@ -45,7 +45,7 @@ CALLS: list[tuple[str, str, Any, int]] = [
     ("GET", "/campaigns", None, 200),
     ("POST", "/campaigns", DRAFT, 201),
     ("GET", "/campaigns/1", None, 200),
-    ("PUT", "/campaigns/1", DRAFT, 200),
+    ("PUT", "/campaigns/1", LATER, 200),
     ("POST", "/campaigns/1/schedule", {}, 200),
     ("POST", "/campaigns/1/send", {}, 200),
     ("POST", "/campaigns/1/cancel", {}, 200),

@@ -74,6 +74,7 @@ def test_the_answers_are_what_is_described(program: Program, party: Event, spec:
     program.post("/campaigns", LATER)
     for method, path, body, status in CALLS:
         response = send(program, method, path, body)
+        assert response.status_code == status, (method, path, response.text)
         described = re.sub(r"^/(people|events|campaigns)/(1|party)\b", placeholder, path)
         call = spec["paths"][f"/api/v1{described}"][method.lower()]
         kind = response.mimetype

@@ -1,5 +1,7 @@
 """What callers get wrong is named by its field, in 4xx problem details; never a 500."""
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -197,6 +199,25 @@ def test_a_wrong_query(program: Program, path: str, query: str, field: str):
     response = program.get(f"{path}?{query}")
     assert response.status_code == 422, response.text
     assert field in problem_fields(response)
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/campaigns", [2**31]),
+        ("/campaigns", [-HUGE]),
+        ("/people", [0, "a\0b", 1]),
+        ("/people", [0, "\ud83d", 1]),
+        ("/people", [0, "a", 2**63]),
+        ("/events", ["2026-11-28", 1]),
+        ("/events", ["9999-12-31T23:59:59-23:00", 1]),
+        ("/events", [5, 1]),
+    ],
+)
+def test_a_cursor_that_was_made_up(program: Program, path: str, place: list[Any]):
+    cursor = base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+    response = program.get(f"{path}?cursor={cursor}")
+    assert "cursor" in problem_fields(response)
 
 
 def test_a_cursor_of_another_list(program: Program, party: Event):

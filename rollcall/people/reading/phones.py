@@ -4,7 +4,12 @@ import re
 import unicodedata
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneMetadata, PhoneNumberFormat
+from phonenumbers import (
+    COUNTRY_CODE_TO_REGION_CODE,
+    NumberParseException,
+    PhoneMetadata,
+    PhoneNumberFormat,
+)
 
 from rollcall.people.reading.cells import clean_cell, shown
 from rollcall.people.reading.errors import UnreadableValue
@@ -19,6 +24,8 @@ _EXTENSION = re.compile(
 _DASHES = re.compile(r"[‐‑‒–—―−⁃﹣－]")
 _BETWEEN_TWO = re.compile(r"\s*(?:[;,|/&]|\bor\b|\band\b|\bou\b|\boder\b|\bund\b)\s*")
 _PLAIN_E164 = re.compile(r"^\+\d{7,15}$")
+_PLAIN = re.compile(r"^\+?[0-9 ().-]+$")
+_NORTH_AMERICA = frozenset(COUNTRY_CODE_TO_REGION_CODE[1])
 _FEWEST_DIGITS = 7
 
 
@@ -118,13 +125,31 @@ def _to_e164(phone: str, country: str) -> str:
 
 def _parse(phone: str, country: str) -> phonenumbers.PhoneNumber | None:
     try:
-        number = phonenumbers.parse(phone, country)
+        number = _parse_north_american(phone, country) or phonenumbers.parse(phone, country)
     except NumberParseException:
         return None
     # The likeliest region first: to find the region of a +1 number takes three times as long.
     if phonenumbers.is_valid_number_for_region(number, country):
         return number
     return number if phonenumbers.is_valid_number(number) else None
+
+
+def _parse_north_american(phone: str, country: str) -> phonenumbers.PhoneNumber | None:
+    """Return what the library's parser would, in a tenth of its time, for the plainest numbers.
+
+    Most numbers of a North American list are ten digits, with or without the 1 or +1.
+    """
+    if not _PLAIN.match(phone):
+        return None
+    digits = _digits(phone)
+    if phone.startswith("+"):
+        is_whole = len(digits) == 11 and digits[0] == "1"
+    else:
+        at_home = country in _NORTH_AMERICA
+        is_whole = at_home and (len(digits) == 10 or (len(digits) == 11 and digits[0] == "1"))
+    if not is_whole:
+        return None
+    return phonenumbers.PhoneNumber(country_code=1, national_number=int(digits[-10:]))
 
 
 def _why_invalid(phone: str, country: str) -> str:

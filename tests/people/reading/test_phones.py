@@ -65,6 +65,22 @@ def test_bad_phone_is_refused_with_its_reason(written: str, reason: str) -> None
     assert len(refused.value.reason) < 200
 
 
+@given(st.from_regex(r"\+?1?[ .-]?\(?[2-9]\d{2}\)?[ .-]?\d{3}[ .-]?\d{4}", fullmatch=True))
+def test_the_short_way_for_north_america_agrees_with_the_library(text: str) -> None:
+    for country in ("CA", "US", "BS", "DE"):
+        try:
+            number = phonenumbers.parse(text, country)
+            expected = phonenumbers.is_valid_number(number) and phonenumbers.format_number(
+                number, 0
+            )
+        except phonenumbers.NumberParseException:
+            expected = False
+        try:
+            assert normalise_phone(text, country) == expected
+        except UnreadableValue:
+            assert not expected
+
+
 @pytest.mark.parametrize(
     ("written", "home", "default", "expected"),
     [

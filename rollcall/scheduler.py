@@ -13,6 +13,8 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
+from rollcall.actors import scheduler_actor
+from rollcall.audience.rfm import compute_rfm, find_organisations_to_score
 from rollcall.config import Settings
 from rollcall.extensions import db
 from rollcall.sending.claims import Claim, claim_campaign, find_due_campaigns
@@ -46,6 +48,9 @@ class CampaignScheduler:
             max_instances=1,
             misfire_grace_time=None,
         )
+        self._scheduler.add_job(
+            self._score_people, "interval", minutes=10, coalesce=True, max_instances=1
+        )
         self._scheduler.start()
         log.info("scheduler started", seconds=self._settings.scheduler_seconds)
 
@@ -61,6 +66,17 @@ class CampaignScheduler:
                 self._claim_and_run()
             except Exception:  # the next look must come, whatever went wrong with this one
                 log.exception("looking for due campaigns failed")
+            finally:
+                db.session.remove()
+
+    def _score_people(self) -> None:
+        """Compute RFM scores anew once a night, at three o'clock of each organisation (A5)."""
+        with self._app.app_context():
+            try:
+                for organisation_id in find_organisations_to_score():
+                    compute_rfm(scheduler_actor(organisation_id))
+            except Exception:  # the next night must come all the same
+                log.exception("scoring people failed")
             finally:
                 db.session.remove()
 

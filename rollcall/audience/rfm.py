@@ -7,15 +7,20 @@ stands in a tie gets the score of the tie's best for recency, so that the most r
 purchase is always a 5, and that of its lowest for the others, so that one purchase is a 1.
 """
 
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from rollcall import clock
 from rollcall.actors import Actor, record
-from rollcall.extensions import db, pinned_connection, write
+from rollcall.extensions import db, write
 from rollcall.models import Organisation, Person, PersonFacts, Purchase, RfmScore
 from rollcall.models.types import Money, UTCDateTime
+from rollcall.temporary import filled_temporary
+
+NIGHTLY_HOUR = 3
 
 # A metadata of its own: migrations must not see a temporary table.
 _computed = sa.Table(
@@ -39,24 +44,26 @@ def compute_rfm(actor: Actor) -> int:
     Whoever has no purchases (any more) loses the scores. Amounts are added up as they are,
     whatever their currency: no exchange rates are known here.
     """
-    organisation_id = actor.organisation_id
     # Ranking a million people takes seconds, so it is done before the write lock is taken.
-    with pinned_connection():
-        connection = db.session.connection()
-        _computed.drop(connection, checkfirst=True)
-        _computed.create(connection)
-        connection.execute(
-            sa.insert(_computed).from_select(list(_computed.c.keys()), _scores(organisation_id))
-        )
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.text("ANALYZE computed_rfm"))
-        db.session.commit()
-        try:
-            with write():
-                return _store(actor)
-        finally:
-            _computed.drop(db.session.connection(), checkfirst=True)
-            db.session.commit()
+    with filled_temporary(_computed, _scores(actor.organisation_id)), write():
+        return _store(actor)
+
+
+def find_organisations_to_score() -> list[int]:
+    """Return the organisations that were not scored since three o'clock of their last night."""
+    now = clock.now()
+    return [
+        organisation.id
+        for organisation in db.session.scalars(sa.select(Organisation))
+        if organisation.rfm_computed_at is None
+        or organisation.rfm_computed_at < _last_night(now, organisation.timezone)
+    ]
+
+
+def _last_night(now: datetime, timezone: str) -> datetime:
+    local = now.astimezone(ZoneInfo(timezone))
+    night = local.replace(hour=NIGHTLY_HOUR, minute=0, second=0, microsecond=0)
+    return night if night <= local else night - timedelta(days=1)
 
 
 def _scores(organisation_id: int) -> sa.Select[*tuple[Any, ...]]:

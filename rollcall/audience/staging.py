@@ -1,8 +1,4 @@
-"""An audience evaluated once into a temporary table, outside of any write lock.
-
-Five campaigns that evaluate inside SQLite's write lock queue for seconds; evaluated
-into a table of the connection's own, only the insert of ready rows holds the lock.
-"""
+"""An audience evaluated once into a temporary table: see `rollcall.temporary` for why."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +9,9 @@ import sqlalchemy as sa
 from rollcall.audience.criteria import Criteria
 from rollcall.audience.funnel import Funnel, count_funnel
 from rollcall.audience.query import audience_select
-from rollcall.extensions import db, pinned_connection
 from rollcall.models import AudienceSource, Channel, Reason
 from rollcall.models.types import Code
+from rollcall.temporary import filled_temporary
 
 # A metadata of its own: migrations must not see a temporary table.
 staged = sa.Table(
@@ -38,23 +34,5 @@ def staged_audience(
     The block may begin and commit transactions; the table lives until the block ends.
     """
     query = audience_select(organisation_id, criteria, channel, moment)
-    with pinned_connection():
-        connection = db.session.connection()
-        staged.drop(connection, checkfirst=True)
-        staged.create(connection)
-        connection.execute(
-            sa.insert(staged).from_select(
-                ["person_id", "source", "reason", "country"], query.statement
-            ),
-            query.values,
-        )
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.text("ANALYZE staged_audience"))
-        funnel = count_funnel(sa.select(staged), {})
-        db.session.commit()
-        try:
-            yield funnel
-        finally:
-            db.session.rollback()
-            staged.drop(db.session.connection(), checkfirst=True)
-            db.session.commit()
+    with filled_temporary(staged, query.statement, query.values):
+        yield count_funnel(sa.select(staged), {})

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 
-from rollcall.audience.rfm import compute_rfm
+from rollcall.audience.rfm import compute_rfm, find_organisations_to_score
 from rollcall.extensions import db, write
 from rollcall.models import Organisation, Person, PersonFacts, Purchase, RfmScore
 from tests.factories import (
@@ -195,3 +196,16 @@ def test_without_any_purchase_nobody_is_scored(app):
     make_person(acme)
     assert compute_rfm(make_actor(acme)) == 0
     assert stored_scores() == facts_scores() == {}
+
+
+def test_scores_are_due_once_a_night_at_three_of_the_organisation(app):
+    with time_machine.travel(datetime(2026, 11, 27, 7, 0, tzinfo=UTC), tick=False) as clock:
+        actor = make_actor(make_organisation(timezone="America/Toronto"))  # there it is 2 am
+        assert find_organisations_to_score() == [actor.organisation_id]
+        compute_rfm(actor)
+        assert find_organisations_to_score() == []
+        clock.shift(3600)  # 3 am
+        assert find_organisations_to_score() == [actor.organisation_id]
+        compute_rfm(actor)
+        clock.shift(23 * 3600)
+        assert find_organisations_to_score() == []

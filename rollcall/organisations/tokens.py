@@ -71,7 +71,10 @@ def revoke_token(actor: Actor, token_id: int) -> None:
         if token.revoked_at is not None:
             return
         token.revoked_at = clock.now()
-        record(actor, "token.revoke", "token", token.id, before={"name": token.name})
+        state = {"name": token.name, "revoked": False}
+        record(
+            actor, "token.revoke", "token", token.id, before=state, after={**state, "revoked": True}
+        )
 
 
 def list_tokens(organisation_id: int) -> list[ApiToken]:

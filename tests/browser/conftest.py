@@ -74,10 +74,13 @@ class Site:
 
 
 @pytest.fixture
-def site(settings: Any, tmp_path: Path) -> Iterator[Site]:
-    """Serve the application on a free port, and look for due campaigns ten times a second."""
-    quick = make_settings(tmp_path, settings.database_url, ROLLCALL_SCHEDULER_SECONDS="0.1")
-    app = create_app(quick)
+def site(request: pytest.FixtureRequest, settings: Any, tmp_path: Path) -> Iterator[Site]:
+    """Serve the application on a free port, and look for due campaigns ten times a second.
+
+    Further settings can be given as the fixture's parameter.
+    """
+    changes = {"ROLLCALL_SCHEDULER_SECONDS": "0.1", **getattr(request, "param", {})}
+    app = create_app(make_settings(tmp_path, settings.database_url, **changes))
     app.config["LOGIN_LIMIT"] = "1000 per minute"
     server = create_server(app, host="127.0.0.1", port=0, threads=4)
     serving = threading.Thread(target=server.run, daemon=True)
@@ -116,9 +119,9 @@ class Window:
     def open(self, path: str) -> None:
         self.page.goto(self.site.url + path)
 
-    def log_in(self) -> None:
+    def log_in(self, email: str) -> None:
         self.open("/login")
-        self.page.fill("[name=email]", self.site.staff.email)
+        self.page.fill("[name=email]", email)
         self.page.fill("[name=password]", PASSWORD)
         self.page.click("main button[type=submit]")
         self.page.wait_for_url(lambda url: "/login" not in url)
@@ -126,14 +129,17 @@ class Window:
 
 @pytest.fixture
 def window(chromium: Any, site: Site) -> Iterator[Callable[..., Window]]:
-    """Opens a window with the site's staff member logged in; fails where a page complained."""
+    """Opens a window with somebody logged in (the site's staff member, unless told otherwise).
+
+    The test fails where a page complained in the console or asked another host for anything.
+    """
     opened: list[Window] = []
 
-    def make(**options: Any) -> Window:
+    def make(staff: StaffMember | None = None, **options: Any) -> Window:
         context = chromium.new_context(**{"viewport": LAPTOP, **options})
         context.set_default_timeout(15_000)
         window = Window(context.new_page(), site)
-        window.log_in()
+        window.log_in((staff or site.staff).email)
         opened.append(window)
         return window
 

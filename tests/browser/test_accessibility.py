@@ -1,0 +1,91 @@
+"""axe-core finds nothing on any page, on a laptop and on a phone, in light and in dark."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from blueprints.access import access_of
+from rollcall import clock
+from rollcall.actors import actor_for
+from rollcall.audience.criteria import Criteria
+from rollcall.campaigns.drafts import CampaignDraft, create_campaign
+from rollcall.campaigns.scheduling import cancel_campaign, schedule_campaign, send_campaign_now
+from rollcall.extensions import db, write
+from rollcall.models import AudienceMode, Campaign, CampaignState, Channel, Role
+from rollcall.sending.due import run_due_campaigns
+from tests.browser.conftest import LAPTOP, PHONE, Site, Window
+from tests.web.samples import World
+
+
+def every_page(world: World) -> list[str]:
+    """The address of every page for staff that is a whole document, for this world's rows."""
+    browser = world.browser(Role.SUPER)
+    found = []
+    for rule in world.app.url_map.iter_rules():
+        if "GET" not in (rule.methods or ()) or access_of(world.app, rule.endpoint).role is None:
+            continue
+        path = world.path_of(rule)
+        response = browser.get(path)
+        whole = response.status_code == 200 and "<!doctype html" in response.text.lower()
+        if whole and response.mimetype == "text/html":
+            found.append(path)
+    return found
+
+
+def campaigns_in_every_state(world: World) -> list[str]:
+    """The pages of campaigns that are scheduled, wait for a decision, go out, or are over."""
+    actor = actor_for(world.staff[Role.SUPER], "browser")
+    later = (clock.now() + timedelta(days=2)).strftime("%Y-%m-%dT%H:%M")
+    made: dict[str, int] = {}
+    for state in ("completed", "cancelled", "scheduled", "needs_review", "failed", "paused"):
+        draft = CampaignDraft(
+            name=state,
+            channel=Channel.SMS if state != "completed" else Channel.EMAIL,
+            message="Hello %%NAME%%",
+            subject="Hello",
+            criteria=Criteria(events=(world.event_slug,), window_hours=0),
+            audience_mode=AudienceMode.REPROCESS,
+            local_time=later,
+            timezone="America/Toronto",
+        )
+        made[state] = create_campaign(actor, draft)
+        schedule_campaign(actor, made[state])
+    send_campaign_now(actor, made["completed"])
+    run_due_campaigns(world.app.extensions["rollcall"])
+    cancel_campaign(actor, made["cancelled"])
+    for state in ("needs_review", "failed", "paused"):
+        force_state(made[state], CampaignState(state))
+    return [f"/campaigns/{campaign_id}" for campaign_id in made.values()]
+
+
+def force_state(campaign_id: int, state: CampaignState) -> None:
+    with write():
+        campaign = db.session.get_one(Campaign, campaign_id)
+        campaign.state, campaign.state_note = state, "A reason to look at it."
+
+
+def violations(page: Any) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{rule['id']}: {[node['target'] for node in rule['nodes']][:3]}" for rule in found]
+
+
+@pytest.mark.parametrize(
+    ("viewport", "scheme"), [(LAPTOP, "light"), (PHONE, "dark")], ids=["laptop", "phone"]
+)
+def test_axe_finds_nothing_on_any_page(
+    site: Site, window: Callable[..., Window], viewport: dict[str, int], scheme: str
+):
+    world = World(site.app, "ours", "Zanzibar")
+    paths = every_page(world) + campaigns_in_every_state(world)
+    page = window(world.staff[Role.SUPER], viewport=viewport, color_scheme=scheme).page
+    failures = []
+    for path in paths:
+        page.goto(site.url + path)
+        failures += [f"{path}: {text}" for text in violations(page)]
+        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+            failures.append(f"{path}: wider than the screen")
+    assert not failures, "\n".join(failures)
+    assert any(path.endswith("/edit") for path in paths)

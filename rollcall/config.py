@@ -29,7 +29,6 @@ class Settings:
     sms_provider: str
     email_provider: str
     simulator_refuses: tuple[str, ...]
-    send_concurrency: int
     send_rate: float | None
     send_batch: int
     lateness_hours: float
@@ -55,7 +54,6 @@ class Settings:
             sms_provider=_choice(values, "ROLLCALL_SMS_PROVIDER", SMS_PROVIDERS),
             email_provider=_choice(values, "ROLLCALL_EMAIL_PROVIDER", EMAIL_PROVIDERS),
             simulator_refuses=tuple((values.get("ROLLCALL_SIMULATOR_REFUSES") or "").split()),
-            send_concurrency=int(_positive(values, "ROLLCALL_SEND_CONCURRENCY", 16)),
             send_rate=_positive(values, "ROLLCALL_SEND_RATE", None),
             send_batch=int(_positive(values, "ROLLCALL_SEND_BATCH", 100)),
             lateness_hours=_positive(values, "ROLLCALL_LATENESS_HOURS", 24.0),

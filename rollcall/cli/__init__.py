@@ -1,5 +1,6 @@
 """The flask commands: each calls the verb that the browser and the API call too."""
 
+import click
 from flask import Flask
 
 from rollcall.cli.audience import audience_commands
@@ -9,6 +10,7 @@ from rollcall.cli.event import event_commands
 from rollcall.cli.message import message_commands
 from rollcall.cli.org import org_commands
 from rollcall.cli.people import people_commands, purchases_commands
+from rollcall.cli.reference import write_reference
 from rollcall.cli.rfm import rfm_commands
 from rollcall.cli.scheduler import scheduler_commands
 from rollcall.cli.serve import serve
@@ -32,7 +34,14 @@ COMMANDS = (
 )
 
 
+@click.command("reference")
+def reference() -> None:
+    """Print the reference of all commands, as in docs/cli.md."""
+    click.echo(write_reference(COMMANDS), nl=False)
+
+
 def register(app: Flask) -> None:
     """Add every command to the application."""
     for command in COMMANDS:
         app.cli.add_command(command)
+    app.cli.add_command(reference)

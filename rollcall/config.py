@@ -54,7 +54,7 @@ class Settings:
             sms_provider=_choice(values, "ROLLCALL_SMS_PROVIDER", SMS_PROVIDERS),
             email_provider=_choice(values, "ROLLCALL_EMAIL_PROVIDER", EMAIL_PROVIDERS),
             simulator_refuses=tuple((values.get("ROLLCALL_SIMULATOR_REFUSES") or "").split()),
-            send_rate=_positive(values, "ROLLCALL_SEND_RATE", None),
+            send_rate=_positive(values, "ROLLCALL_SEND_RATE", 0) or None,
             send_batch=int(_positive(values, "ROLLCALL_SEND_BATCH", 100)),
             lateness_hours=_positive(values, "ROLLCALL_LATENESS_HOURS", 24.0),
             public_url=(values.get("PUBLIC_URL") or "http://127.0.0.1:5000").rstrip("/"),
@@ -111,7 +111,7 @@ def _choice(values: Mapping[str, str], name: str, choices: tuple[str, ...]) -> s
     return text
 
 
-def _positive(values: Mapping[str, str], name: str, default: float | None) -> float | None:
+def _positive(values: Mapping[str, str], name: str, default: float) -> float:
     text = (values.get(name) or "").strip()
     if not text:
         return default

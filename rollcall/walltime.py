@@ -55,8 +55,11 @@ def repeated_moments(local: str, timezone: str) -> tuple[datetime, datetime] | N
     try:
         check_timezone(timezone)
         plain = _read_plain(local, "local_time")
+    except InvalidInput:
+        return None
+    try:
         plain.assume_tz(timezone, disambiguation="raise")
-    except (InvalidInput, SkippedTime):
+    except SkippedTime:
         return None
     except RepeatedTime:
         earlier, later = (

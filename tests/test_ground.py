@@ -51,10 +51,14 @@ def test_money_is_exact_to_the_millionth():
 
 
 def test_a_failing_transaction_leaves_nothing():
-    with pytest.raises(RuntimeError, match="half-way"), write():
-        add_organisation()
-        db.session.flush()
-        raise RuntimeError("half-way")
+    def fail_half_way() -> None:
+        with write():
+            add_organisation()
+            db.session.flush()
+            raise RuntimeError("half-way")
+
+    with pytest.raises(RuntimeError, match="half-way"):
+        fail_half_way()
     assert db.session.scalar(sa.select(sa.func.count(Organisation.id))) == 0
 
 

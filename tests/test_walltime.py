@@ -5,7 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from rollcall.errors import InvalidInput
-from rollcall.walltime import check_timezone, known_timezones, resolve_wall_time
+from rollcall.walltime import (
+    check_timezone,
+    known_timezones,
+    repeated_moments,
+    resolve_wall_time,
+)
 
 
 @pytest.mark.parametrize(
@@ -99,3 +104,24 @@ def test_every_time_zone_that_can_be_chosen_can_be_used():
     for zone in known_timezones():
         check_timezone(zone)
         resolve_wall_time("2026-07-15T12:00", zone)
+
+
+def test_both_moments_of_a_repeated_time_are_known():
+    earlier, later = repeated_moments("2026-11-01T01:30", "America/Toronto") or (None, None)
+    assert earlier is not None
+    assert later is not None
+    assert (f"{earlier:%H:%M%z}", f"{later:%H:%M%z}") == ("01:30-0400", "01:30-0500")
+
+
+@pytest.mark.parametrize(
+    ("local", "timezone"),
+    [
+        ("2026-11-01T03:30", "America/Toronto"),
+        ("2026-03-08T02:30", "America/Toronto"),
+        ("soon", "America/Toronto"),
+        ("2026-11-01T01:30", "Nowhere/Land"),
+    ],
+    ids=["once", "never", "no time", "no zone"],
+)
+def test_other_times_do_not_come_twice(local: str, timezone: str):
+    assert repeated_moments(local, timezone) is None

@@ -122,7 +122,7 @@ def read_outbox(
     statement = _READ.format(conditions=" AND ".join(conditions))
     with _opened(outbox) as connection:
         rows = connection.execute(statement, [*values, limit]).fetchall()
-    return [OutboxMessage(*row[:-1], datetime.fromisoformat(row[-1])) for row in rows]
+    return [OutboxMessage(*row, sent_at=datetime.fromisoformat(sent_at)) for *row, sent_at in rows]
 
 
 @contextmanager

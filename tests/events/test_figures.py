@@ -80,3 +80,20 @@ def test_without_anybody_there_is_no_curve(app):
     assert attendance_curve(event.id) == []
     assert count_heads([event.id]) == {event.id: HeadCount()}
     assert count_heads([]) == {}
+
+
+def test_over_several_events_each_person_is_counted_once_from_the_first_record(app):
+    acme = make_organisation()
+    one, two = make_event(acme), make_event(acme)
+    ids = make_people(acme, 3)
+    attend(one, ids[:2], at=NOON)
+    attend(two, ids, Source.QR_SCAN, at=NOON + timedelta(hours=1))
+    several = [one.id, two.id]
+    assert attendance_curve(several) == [
+        CurvePoint(NOON, 2),
+        CurvePoint(NOON + timedelta(hours=1), 3),
+    ]
+    assert attendance_curve(several, until=NOON) == [CurvePoint(NOON, 2)]
+    assert attendance_curve(several, sources=[Source.QR_SCAN]) == [
+        CurvePoint(NOON + timedelta(hours=1), 3)
+    ]

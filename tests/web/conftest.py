@@ -10,6 +10,7 @@ from rollcall.models import Organisation, Role, StaffMember
 from rollcall.organisations.passwords import hash_password
 from tests.factories import make_organisation, make_staff
 from tests.web.browser import PASSWORD, Browser
+from tests.web.campaigns import Desk
 
 
 @pytest.fixture
@@ -45,3 +46,12 @@ def log_in(app: APIFlask, member: Callable[..., StaffMember]) -> Callable[..., B
         return browser
 
     return begin
+
+
+@pytest.fixture
+def desk(app: APIFlask, member: Callable[..., StaffMember]) -> Desk:
+    """A staff member of Acme Events, logged in, with an event and its people."""
+    staff = member(Role.STAFF)
+    browser = Browser(app)
+    browser.log_in(staff)
+    return Desk(app, staff, browser)

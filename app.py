@@ -16,9 +16,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     Started by a server (and not to run one command), it needs SECRET_KEY and starts the
     scheduler where the settings say so.
     """
-    if settings is None:
-        load_dotenv()
-        settings = Settings.from_environment()
+    settings = settings or _read_settings()
     serving = _is_serving()
     if serving and not (settings.secret_key or settings.demo):
         raise ConfigError("SECRET_KEY is not set: set it to a long random text, and keep it")
@@ -43,6 +41,16 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     if serving and settings.scheduler:
         scheduler.start(app)
     return app
+
+
+def _read_settings() -> Settings:
+    load_dotenv()
+    try:
+        return Settings.from_environment()
+    except ConfigError as error:
+        if click.get_current_context(silent=True) is None:
+            raise
+        raise click.ClickException(str(error)) from error
 
 
 def _is_serving() -> bool:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+_CHECKOUT = Path(__file__).resolve().parents[1]
 SMS_PROVIDERS = ("simulator",)
 EMAIL_PROVIDERS = ("simulator",)
 
@@ -43,7 +44,7 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Read the settings; raises ConfigError naming the first one that can't be used."""
         values = os.environ if environ is None else environ
-        instance = Path(values.get("ROLLCALL_INSTANCE") or Path.cwd() / "instance").resolve()
+        instance = Path(values.get("ROLLCALL_INSTANCE") or _CHECKOUT / "instance").resolve()
         return cls(
             instance_path=instance,
             database_url=_database_url(values.get("DATABASE_URL"), instance),

@@ -172,12 +172,16 @@ def _add_event(actor: Actor, people: Sequence[int]) -> None:
     now = clock.now()
     event_id = _create_evening(actor, "Art Battle Toronto", now, EVENT)
     with write():
-        early = now - timedelta(days=12)
-        _attend(event_id, people[:REGISTERED], Source.REGISTRATION, early, 11.9)
+        # A minute of the demo stands for a day: so the curve can be seen to grow.
+        minutes = 4
+        first = now - timedelta(minutes=minutes)
+        _attend(event_id, people[:REGISTERED], Source.REGISTRATION, first, minutes / (24 * 60))
 
 
 def _create_evening(actor: Actor, name: str, day: datetime, slug: str = "") -> int:
     local = day.astimezone(ZoneInfo(TIMEZONE))
+    if not slug:
+        local = local.replace(hour=19, minute=0)
     return create_event(
         actor,
         EventDraft(

@@ -92,8 +92,8 @@ def record_attendance(
         event = find_event(actor.organisation_id, event_id)
         report = _store(actor.organisation_id, event.id, rows, source, occurred_at, rejected)
         if report.added or report.restored or report.withdrawn:
-            counts = {k: v for k, v in report.to_json().items() if k != "rejected"}
-            after = {"source": source.key, **counts, "rejected": len(report.rejected)}
+            counts = {**report.to_json(), "rejected": len(report.rejected)}
+            after = {"source": source.key, **{what: n for what, n in counts.items() if n}}
             record(actor, "attendance.record", "event", event_id, after=after)
     return report
 

@@ -172,21 +172,32 @@ def store_difference(campaign_id: int) -> None:
     stayed but came in another way; those who joined.
     """
     estimate = (Recipient.campaign_id == campaign_id, Recipient.in_estimate.is_(True))
-    now_there = sa.select(staged.c.reason).where(staged.c.person_id == Recipient.person_id)
-    reason = sa.func.coalesce(
-        now_there.scalar_subquery(), sa.literal(int(Reason.CRITERIA_NO_LONGER_MET))
-    )
+    _mark_left(estimate)
+    _mark_new_sources(estimate)
+    _add_joined(campaign_id, estimate)
+
+
+_Conditions = tuple[sa.ColumnElement[bool], ...]
+
+
+def _mark_left(estimate: _Conditions) -> None:
+    today = sa.select(staged.c.reason).where(staged.c.person_id == Recipient.person_id)
+    unmatched = sa.literal(int(Reason.CRITERIA_NO_LONGER_MET))
+    reachable = sa.select(staged.c.person_id).where(staged.c.reason == Reason.REACHABLE)
     db.session.execute(
         sa.update(Recipient)
-        .where(
-            *estimate,
-            Recipient.person_id.not_in(
-                sa.select(staged.c.person_id).where(staged.c.reason == Reason.REACHABLE)
-            ),
+        .where(*estimate, Recipient.person_id.not_in(reachable))
+        .values(
+            in_final=False,
+            final_source=None,
+            left_reason=sa.func.coalesce(today.scalar_subquery(), unmatched),
+            state=RecipientState.LEFT,
         )
-        .values(in_final=False, final_source=None, left_reason=reason, state=RecipientState.LEFT)
         .execution_options(synchronize_session=False)
     )
+
+
+def _mark_new_sources(estimate: _Conditions) -> None:
     db.session.execute(
         sa.update(Recipient)
         .where(
@@ -198,17 +209,17 @@ def store_difference(campaign_id: int) -> None:
         .values(final_source=staged.c.source)
         .execution_options(synchronize_session=False)
     )
+
+
+def _add_joined(campaign_id: int, estimate: _Conditions) -> None:
     known = sa.select(Recipient.person_id).where(*estimate)
-    db.session.execute(
-        sa.insert(Recipient).from_select(
-            ["campaign_id", "person_id", "in_estimate", "in_final", "final_source", "state"],
-            sa.select(
-                sa.literal(campaign_id),
-                staged.c.person_id,
-                sa.false(),
-                sa.true(),
-                staged.c.source,
-                sa.literal(int(RecipientState.QUEUED)),
-            ).where(staged.c.reason == Reason.REACHABLE, staged.c.person_id.not_in(known)),
-        )
-    )
+    joined = sa.select(
+        sa.literal(campaign_id),
+        staged.c.person_id,
+        sa.false(),
+        sa.true(),
+        staged.c.source,
+        sa.literal(int(RecipientState.QUEUED)),
+    ).where(staged.c.reason == Reason.REACHABLE, staged.c.person_id.not_in(known))
+    columns = ["campaign_id", "person_id", "in_estimate", "in_final", "final_source", "state"]
+    db.session.execute(sa.insert(Recipient).from_select(columns, joined))

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -95,6 +96,14 @@ class IsOneOf(FunctionElement[bool]):
 
     type = sa.Boolean()
     inherit_cache = True
+
+    def self_group(self, against: Any = None) -> Any:
+        """Return the condition in parentheses.
+
+        SQLite has no booleans, so that SQLAlchemy would compare the condition with 1, and then
+        no index is used: looking up 25 people would read a million.
+        """
+        return Grouping(self)
 
 
 @compiles(IsOneOf)

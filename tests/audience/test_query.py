@@ -3,13 +3,15 @@
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from rollcall.audience.criteria import Criteria, ScoreRange
 from rollcall.audience.funnel import count_funnel
 from rollcall.audience.query import audience_select
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
-from rollcall.models import Channel, Person, Reason, Source
+from rollcall.models import Channel, Person, PersonFacts, Reason, Source
+from rollcall.models.types import IdList, IsOneOf
 from tests.factories import NOON, attend, make_event, make_organisation, make_people, make_person
 
 
@@ -130,3 +132,14 @@ def test_nobody_of_another_organisation_is_picked_by_hand(acme):
     theirs = make_person(make_organisation())
     assert reasons(acme, Criteria(people=(theirs.id,))) == {}
     assert db.session.get(Person, theirs.id) is not None
+
+
+@pytest.mark.parametrize("column", [Person.id, PersonFacts.person_id])
+def test_people_given_by_id_are_looked_up_and_not_searched_for(acme, column, database_kind):
+    if database_kind != "sqlite":
+        pytest.skip("PostgreSQL chooses by statistics, which an empty table does not have")
+    make_people(acme, 3)
+    wanted = IsOneOf(column, sa.literal([1, 2], IdList))
+    statement = str(sa.select(column).where(wanted).compile(db.engine))
+    plan = db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", ("[1, 2]",))
+    assert "SEARCH" in next(iter(plan))[3]

@@ -16,6 +16,7 @@ PEOPLE = [
     {"first_name": "Lee", "last_name": "Ng", "phone": "+14165550102", "email": "ng@x.org"},
     {"first_name": "Tom", "last_name": "Leeds", "phone": "+442071838750", "email": "tom@x.org"},
     {"first_name": "Zoë", "last_name": "", "phone": None, "email": "sarah.z@x.org"},
+    {"first_name": "Uma", "last_name": "", "phone": None, "email": "4165@x.org"},
 ]
 
 
@@ -44,14 +45,15 @@ def found(acme, text: str) -> list[str]:
         ("416 555", ["Sarah", "Lee"]),
         ("(416) 555-0102", ["Lee"]),
         ("1416555", ["Sarah", "Lee"]),
+        ("4165", ["Sarah", "Lee", "Uma"]),
         ("+44", []),  # too few digits for a phone, and nobody is called so
         ("+44 20", ["Tom"]),
         ("0044 20", ["Tom"]),
-        ("", ["Lee", "Sarah", "Tom", "Zoë"]),
+        ("", ["Lee", "Sarah", "Tom", "Uma", "Zoë"]),
         ("nobody", []),
         ("%", []),
         ("_", []),
-        ("\0", ["Lee", "Sarah", "Tom", "Zoë"]),
+        ("\0", ["Lee", "Sarah", "Tom", "Uma", "Zoë"]),
         ("\U0010ffff", []),
     ],
 )

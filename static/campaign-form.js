@@ -11,7 +11,13 @@ function outdate() {
   preview.classList.add("is-computing");
 }
 form.addEventListener("input", outdate);
-form.addEventListener("change", outdate);
+
+// Leaving a text field changes nothing that typing in it has not changed already.
+form.addEventListener("change", (event) => {
+  if (event.target.matches("textarea, input:not([type=checkbox], [type=radio])")) {
+    event.stopPropagation();
+  }
+}, true);
 
 document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.elt === form && event.detail.successful) preview.classList.remove("is-computing");

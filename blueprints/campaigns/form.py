@@ -142,7 +142,7 @@ def draft_of(values: FormValues) -> CampaignDraft:
     if values.when == "later" and not values.scheduled_local_time:
         problems["scheduled_local_time"] = "Choose the date and time, or send it at once."
     if values.unknown:
-        problems["people"] = "Somebody of your list was not found; see below the list."
+        problems["pasted"] = "Not everybody of your list was found; see below the list."
     return CampaignDraft(
         name=values.name,
         channel=Channel(channel),

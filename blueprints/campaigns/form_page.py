@@ -29,7 +29,7 @@ FIELD_IDS = {
 }
 PAGE_ORDER = (
     *("name", "channel", "subject", "message", "link"),
-    *("events", "sources", "r", "f", "m", "cities", "people", "recent_message_hours"),
+    *("events", "sources", "r", "f", "m", "cities", "people", "pasted", "recent_message_hours"),
     *("scheduled_local_time", "scheduled_timezone", "audience_mode"),
 )
 # Longer addresses are refused by proxies on the way; only long hand-picked lists come near.

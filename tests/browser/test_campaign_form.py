@@ -112,6 +112,7 @@ def test_people_are_searched_ticked_and_pasted(site: Site, window: Callable[...,
     page.get_by_role("button", name="Add these people").click()
     expect(page.locator("#people legend")).to_have_text("Picked: 2 people")
     expect(page.locator("#pasted-list")).to_contain_text("nobody@example.org")
+    expect(reach(page)).to_have_text("2 people will get this")
     expect(page.get_by_label("Or paste a list")).to_have_value("nobody@example.org")
     page.get_by_label("Or paste a list").fill("")
     expect(reach(page)).to_have_text("2 people will get this")
@@ -124,7 +125,11 @@ def test_the_pieces_of_the_funnel_open(site: Site, window: Callable[..., Window]
     stage(site)
     page = window().page
     page.goto(f"{site.url}/campaigns/new?event=big")
+    with page.expect_response("**/campaigns/preview"):
+        page.get_by_label("Message", exact=True).fill("Hello")
     page.get_by_role("link", name="will get this").click()
+    expect(page.locator("#who")).to_contain_text("Sarah")
+    page.get_by_label("Message", exact=True).blur()
     expect(page.locator("#who")).to_contain_text("Sarah")
     assert page.url.endswith("/campaigns/new?event=big")
 

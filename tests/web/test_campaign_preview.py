@@ -93,6 +93,14 @@ def test_an_email_is_shown_as_one(desk: Desk):
     assert "SMS part" not in text
 
 
+def test_somebody_unknown_in_a_pasted_list_does_not_hide_the_number(desk: Desk):
+    text = words(
+        preview(desk, mode="people", people=[str(desk.people[0])], pasted="nobody@example.org")
+    )
+    assert "1 person will get this" in text
+    assert "Not everybody of your list was found" in text
+
+
 def test_the_page_without_javascript_is_the_same_form_again(desk: Desk):
     make_event(desk.organisation, "other", name="Other")
     response = desk.browser.post("/campaigns/new", desk.form(action="preview", name="Typed"))

@@ -22,6 +22,7 @@ from rollcall.people.importing import runs
 from rollcall.people.importing.intake import BATCH_ROWS, PeopleIntake
 from rollcall.people.importing.purchases import PurchaseIntake
 from rollcall.people.importing.runs import Tally
+from rollcall.people.importing.statistics import FreshStatistics
 from rollcall.people.reading.errors import UnreadableFile, as_sentence
 from rollcall.people.reading.lines import BinaryFile
 from rollcall.people.reading.mapping import Mapping, propose_mapping
@@ -200,12 +201,13 @@ def _store_batches(
     on_progress: Progress | None,
 ) -> None:
     """Store the rows batch by batch; each is read before its transaction and stored within."""
-    rows = iter(rows)
+    rows, statistics = iter(rows), FreshStatistics()
     while batch := list(islice(rows, BATCH_ROWS)):
         rejected = [row for row in batch if isinstance(row, Rejection)]
         with write():
             tally = take_in([row for row in batch if not isinstance(row, Rejection)])
             tally.rejected = sorted([*rejected, *tally.rejected], key=lambda row: row.line)
             runs.count_batch(run_id, tally, table.bytes_read)
+            statistics.count(tally.added)
         if on_progress:
             on_progress(table.bytes_read)

@@ -24,7 +24,8 @@ log = structlog.get_logger()
 # That a look takes longer than the interval is no news: the next one finds the same work.
 logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
-CAMPAIGNS_AT_ONCE = 4
+# Also a long send at a low rate must not keep the next campaign from starting in time.
+CAMPAIGNS_AT_ONCE = 16
 
 
 class CampaignScheduler:
@@ -86,11 +87,14 @@ class CampaignScheduler:
             # A claim is taken only with a thread free to use it, else its lease would run out.
             if self._stop.is_set() or not self._free.acquire(blocking=False):
                 return
-            claim = claim_campaign(campaign_id, lateness)
-            if claim is None:
-                self._free.release()
-            else:
-                self._runs.submit(self._run, claim)
+            claim = None
+            try:
+                claim = claim_campaign(campaign_id, lateness)
+                if claim is not None:
+                    self._runs.submit(self._run, claim)
+            finally:
+                if claim is None:
+                    self._free.release()
 
     def _run(self, claim: Claim) -> None:
         with self._app.app_context():

@@ -28,10 +28,11 @@ def schedule_campaign(actor: Actor, campaign_id: int, version: int | None = None
     """Freeze the audience and put the campaign on the clock, both or neither (C9).
 
     Returns how many people the estimate holds. One that is already scheduled stays as it is.
-    Raises InvalidInput where the time is missing or past, Conflict from any other state.
+    Raises InvalidInput where the time is missing or past, Conflict from any other state and
+    where what is scheduled is another version than the one that was looked at.
     """
     campaign = find_campaign(actor.organisation_id, campaign_id)
-    if campaign.state == CampaignState.SCHEDULED and campaign.estimated_recipients is not None:
+    if _is_scheduled_so(campaign, version) and campaign.estimated_recipients is not None:
         return campaign.estimated_recipients
     if campaign.scheduled_at is None:
         raise InvalidInput({"scheduled_local_time": "Choose when it is to go out."})
@@ -39,7 +40,21 @@ def schedule_campaign(actor: Actor, campaign_id: int, version: int | None = None
         raise InvalidInput(
             {"scheduled_local_time": "This time has passed: choose one that is still to come."}
         )
-    return _freeze_and_schedule(actor, campaign, version)
+    try:
+        return _freeze_and_schedule(actor, campaign, version)
+    except Conflict:
+        # The other one of two clicks may have been faster; both meant the same.
+        campaign = find_campaign(actor.organisation_id, campaign_id)
+        if _is_scheduled_so(campaign, version) and campaign.estimated_recipients is not None:
+            return campaign.estimated_recipients
+        raise
+
+
+def _is_scheduled_so(campaign: Campaign, version: int | None) -> bool:
+    """Return whether it is scheduled as it was at that version: to schedule adds one to it."""
+    if campaign.state != CampaignState.SCHEDULED:
+        return False
+    return version is None or campaign.version in (version, version + 1)
 
 
 def send_campaign_now(actor: Actor, campaign_id: int, version: int | None = None) -> int:

@@ -16,6 +16,7 @@ from rollcall.errors import InvalidInput
 from rollcall.extensions import db, write
 from rollcall.models import Channel, ConsentChange, Person, PersonFacts, Suppression
 from rollcall.people.facts import hash_address
+from rollcall.people.identity import lock_people
 from rollcall.people.records import find_person
 from rollcall.upserts import insert_missing
 
@@ -44,6 +45,8 @@ def suppress_addresses(
     Addresses are as stored: E.164 phones for sms, lower-case e-mails for email.
     """
     changed = 0
+    # Whoever is being added with one of these addresses at this moment must not be missed.
+    lock_people(organisation_id)
     for some in _pieces(addresses):
         db.session.execute(
             insert_missing(Suppression),
@@ -66,6 +69,7 @@ def release_addresses(
 ) -> int:
     """Opt these addresses in again inside the caller's transaction; see `suppress_addresses`."""
     changed = 0
+    lock_people(organisation_id)
     for some in _pieces(addresses):
         db.session.execute(
             sa.delete(Suppression)

@@ -74,6 +74,8 @@ def edit_person(actor: Actor, person_id: int, draft: PersonDraft) -> None:
     """
     checked = check_person(draft, default_country(actor.organisation_id))
     with write():
+        # Two people given the same address at the same moment must be seen to share it.
+        lock_people(actor.organisation_id)
         person = find_person(actor.organisation_id, person_id)
         before = {name: getattr(person, name) for name in asdict(checked)}
         changes = {name: value for name, value in asdict(checked).items() if value != before[name]}

@@ -75,10 +75,15 @@ def claim_campaign(campaign_id: int, lateness: timedelta) -> Claim | None:
             try:
                 if late:
                     change_state(
-                        actor, campaign_id, "stop_for_review", state_note=_missed(lateness)
+                        actor,
+                        campaign_id,
+                        "stop_for_review",
+                        version=row.version,
+                        state_note=_missed(lateness),
                     )
                     return None
-                change_state(actor, campaign_id, "prepare", fence=row.fence)
+                # At the version that was read as due: an edit may have moved it since.
+                change_state(actor, campaign_id, "prepare", version=row.version, fence=row.fence)
             except Conflict:
                 return None
         claimed = db.session.execute(

@@ -124,6 +124,9 @@ def _next_recipients(
         )
         .order_by(Recipient.person_id)
         .limit(size)
+        # What another process is changing of these people, a reservation or an opt-out, is
+        # waited for; in the order of their ids, so that no two processes wait for each other.
+        .with_for_update(of=PersonFacts)
     ).all()
 
 
@@ -238,7 +241,11 @@ def put_on_wire(provider: Provider, intents: Sequence[Intent]) -> list[Outcome]:
 
 
 def record_outcomes(claim: Claim, intents: Sequence[Intent], outcomes: Sequence[Outcome]) -> None:
-    """Store what became of each message; a state that is already further on is left alone."""
+    """Store what became of each message; a state that is already further on is left alone.
+
+    What was put in doubt meanwhile, because somebody took the campaign over while the provider
+    was still answering, is in doubt no longer.
+    """
     people = {intent.message.token: intent.message.person_id for intent in intents}
     rows = [_outcome_row(people[outcome.token], outcome) for outcome in outcomes]
     if not rows:
@@ -252,7 +259,7 @@ def record_outcomes(claim: Claim, intents: Sequence[Intent], outcomes: Sequence[
                 Attempt.campaign_id == claim.campaign_id,
                 Attempt.person_id == sa.bindparam("b_person_id"),
                 Attempt.token == sa.bindparam("b_token"),
-                Attempt.outcome.is_(None),
+                sa.or_(Attempt.outcome.is_(None), Attempt.outcome == RecipientState.IN_DOUBT),
             )
             .values(
                 outcome=sa.bindparam("b_state"),
@@ -268,7 +275,10 @@ def record_outcomes(claim: Claim, intents: Sequence[Intent], outcomes: Sequence[
             .where(
                 Recipient.campaign_id == claim.campaign_id,
                 Recipient.person_id == sa.bindparam("b_person_id"),
-                Recipient.state == RecipientState.WIRING,
+                sa.or_(
+                    Recipient.state == RecipientState.WIRING,
+                    Recipient.state == RecipientState.IN_DOUBT,
+                ),
             )
             .values(state=sa.bindparam("b_state")),
             rows,

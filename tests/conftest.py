@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 from apiflask import APIFlask
@@ -18,6 +19,13 @@ from app import create_app
 from rollcall.config import Settings
 from rollcall.extensions import db
 from rollcall.organisations import passwords
+
+# How long an example takes says more of the machine than of the code. In CI the examples are
+# the same each time, so that a run that fails can be run again; elsewhere they are new.
+hypothesis.settings.register_profile(
+    "rollcall", deadline=None, derandomize=os.environ.get("CI") == "true"
+)
+hypothesis.settings.load_profile("rollcall")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

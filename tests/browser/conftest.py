@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,12 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+def _serve(server: Any) -> None:
+    # At the end the socket is closed while the server still waits for it.
+    with suppress(OSError):
+        server.run()
+
+
 class Site:
     """The running application, with one organisation and somebody who may do everything."""
 
@@ -83,7 +90,7 @@ def site(request: pytest.FixtureRequest, settings: Any, tmp_path: Path) -> Itera
     app = create_app(make_settings(tmp_path, settings.database_url, **changes))
     app.config["LOGIN_LIMIT"] = "1000 per minute"
     server = create_server(app, host="127.0.0.1", port=0, threads=4)
-    serving = threading.Thread(target=server.run, daemon=True)
+    serving = threading.Thread(target=_serve, args=(server,), daemon=True)
     with app.app_context():
         site = Site(app, f"http://127.0.0.1:{server.effective_port}")
         serving.start()

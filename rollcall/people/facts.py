@@ -35,28 +35,8 @@ def refresh_facts(
             _is_one_of(Person.id, person_ids), Person.organisation_id == organisation_id
         )
     ).all()
-    _add_missing_rows(organisation_id, [row.id for row in people])
     suppressed = _suppressed_hashes(organisation_id, people)
-    # Through the connection: one prepared statement for many rows, past the ORM's bookkeeping.
-    db.session.connection().execute(
-        sa.update(PersonFacts)
-        .where(PersonFacts.person_id == sa.bindparam("b_person_id"))
-        .values(
-            has_phone=sa.bindparam("b_has_phone"),
-            has_email=sa.bindparam("b_has_email"),
-            phone_country=sa.bindparam("b_country"),
-            opted_out_sms=sa.bindparam("b_out_sms"),
-            opted_out_email=sa.bindparam("b_out_email"),
-            # Whoever has no address any more shares none; the others are marked below.
-            phone_shared=sa.and_(
-                PersonFacts.phone_shared, sa.bindparam("b_has_phone", type_=sa.Boolean)
-            ),
-            email_shared=sa.and_(
-                PersonFacts.email_shared, sa.bindparam("b_has_email", type_=sa.Boolean)
-            ),
-        ),
-        [_derived(row, suppressed) for row in people],
-    )
+    _store(organisation_id, {row.id: _derived(row, suppressed) for row in people})
     old = set(old_addresses)
     _mark_sharing(organisation_id, Channel.SMS, {row.phone for row in people} | old)
     _mark_sharing(organisation_id, Channel.EMAIL, {row.email for row in people} | old)
@@ -67,19 +47,53 @@ def _is_one_of(column: Any, ids: Collection[int]) -> IsOneOf:
     return IsOneOf(column, sa.literal(list(ids), IdList))
 
 
-def _add_missing_rows(organisation_id: int, person_ids: list[int]) -> None:
-    have = set(
+def _store(organisation_id: int, derived: dict[int, dict[str, Any]]) -> None:
+    """Add the rows that are missing and change the others.
+
+    Through the connection: one prepared statement for many rows, past the ORM's bookkeeping.
+    """
+    present = set(
         db.session.scalars(
-            sa.select(PersonFacts.person_id).where(_is_one_of(PersonFacts.person_id, person_ids))
+            sa.select(PersonFacts.person_id).where(_is_one_of(PersonFacts.person_id, derived))
         )
     )
+    connection = db.session.connection()
     missing = [
-        {"person_id": person_id, "organisation_id": organisation_id}
-        for person_id in person_ids
-        if person_id not in have
+        {"person_id": person_id, "organisation_id": organisation_id, **values}
+        for person_id, values in derived.items()
+        if person_id not in present
     ]
     if missing:
-        db.session.connection().execute(sa.insert(PersonFacts), missing)
+        connection.execute(sa.insert(PersonFacts), missing)
+    if present:
+        connection.execute(
+            _UPDATE,
+            [
+                {"b_person_id": person_id}
+                | {f"b_{name}": value for name, value in derived[person_id].items()}
+                for person_id in present
+            ],
+        )
+
+
+_UPDATE = (
+    sa.update(PersonFacts)
+    .where(PersonFacts.person_id == sa.bindparam("b_person_id"))
+    .values(
+        has_phone=sa.bindparam("b_has_phone"),
+        has_email=sa.bindparam("b_has_email"),
+        phone_country=sa.bindparam("b_phone_country"),
+        opted_out_sms=sa.bindparam("b_opted_out_sms"),
+        opted_out_email=sa.bindparam("b_opted_out_email"),
+        # Whoever has no address any more shares none; the others are marked afterwards.
+        phone_shared=sa.and_(
+            PersonFacts.phone_shared, sa.bindparam("b_has_phone", type_=sa.Boolean)
+        ),
+        email_shared=sa.and_(
+            PersonFacts.email_shared, sa.bindparam("b_has_email", type_=sa.Boolean)
+        ),
+    )
+)
 
 
 def _suppressed_hashes(organisation_id: int, people: Iterable[Any]) -> set[str]:
@@ -100,13 +114,17 @@ def _suppressed_hashes(organisation_id: int, people: Iterable[Any]) -> set[str]:
 
 def _derived(row: Any, suppressed: set[str]) -> dict[str, Any]:
     return {
-        "b_person_id": row.id,
-        "b_has_phone": row.phone is not None,
-        "b_has_email": row.email is not None,
-        "b_country": (country_of_phone(row.phone) or "") if row.phone else "",
-        "b_out_sms": bool(row.phone) and hash_address(Channel.SMS, row.phone) in suppressed,
-        "b_out_email": bool(row.email) and hash_address(Channel.EMAIL, row.email) in suppressed,
+        "has_phone": row.phone is not None,
+        "has_email": row.email is not None,
+        "phone_country": (country_of_phone(row.phone) or "") if row.phone else "",
+        "opted_out_sms": _is_suppressed(Channel.SMS, row.phone, suppressed),
+        "opted_out_email": _is_suppressed(Channel.EMAIL, row.email, suppressed),
     }
+
+
+def _is_suppressed(channel: Channel, address: str | None, suppressed: set[str]) -> bool:
+    # Hashing is left out where nobody of the batch has opted out, as most often.
+    return bool(suppressed and address) and hash_address(channel, address or "") in suppressed
 
 
 def _mark_sharing(organisation_id: int, channel: Channel, addresses: set[str | None]) -> None:

@@ -18,7 +18,7 @@ class Cells:
     def __init__(self, header: Sequence[str], mapping: Mapping) -> None:
         places = {label: place for place, label in enumerate(header)}
         self._places = {target: places[label] for target, label in mapping.columns.items()}
-        self.row: Sequence[str] = ()
+        self.row: list[str] = []
 
     def get(self, target: str) -> str:
         """Return the cleaned cell, empty where there is no such column or it says nothing."""

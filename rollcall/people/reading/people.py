@@ -100,7 +100,7 @@ def _read_person(
         checked_in_at=seen_at,
         opted_out=_read_opt_outs(cells, standing),
         email_bounced=standing is Standing.CLEANED or _says_so(cells.get("email_bounced")),
-        raw=list(cells.row),
+        raw=cells.row,
     )
 
 

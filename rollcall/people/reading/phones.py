@@ -23,7 +23,7 @@ _EXTENSION = re.compile(
 )
 _DASHES = re.compile(r"[‐‑‒–—―−⁃﹣－]")
 _BETWEEN_TWO = re.compile(r"\s*(?:[;,|/&]|\bor\b|\band\b|\bou\b|\boder\b|\bund\b)\s*")
-_PLAIN_E164 = re.compile(r"^\+\d{7,15}$")
+_NO_DIGITS = re.compile(r"\D+")
 _PLAIN = re.compile(r"^\+?[0-9 ().-]+$")
 _NORTH_AMERICA = frozenset(COUNTRY_CODE_TO_REGION_CODE[1])
 _FEWEST_DIGITS = 7
@@ -38,7 +38,7 @@ def normalise_phone(text: str, default_country: str) -> str:
     whole number that only gained ".0" has lost none and is read.
     """
     phone = _as_typed(text)
-    if not _PLAIN_E164.match(phone):
+    if not _PLAIN.match(phone):
         _refuse_what_is_no_phone(phone)
     return _to_e164(phone, default_country.upper())
 
@@ -105,12 +105,10 @@ def _refuse_what_is_no_phone(phone: str) -> None:
         raise UnreadableValue(f"{shown(phone)} has more than one phone number; leave one")
     if any(c.isalpha() for c in phone):
         raise UnreadableValue(f"{shown(phone)} is not a phone number: it has letters in it")
-    if len(_digits(phone)) < _FEWEST_DIGITS - 1:
-        raise UnreadableValue(f"{shown(phone)} is too short for a phone number")
 
 
 def _digits(text: str) -> str:
-    return "".join(c for c in text if c.isdigit())
+    return _NO_DIGITS.sub("", text)
 
 
 def _to_e164(phone: str, country: str) -> str:
@@ -153,6 +151,8 @@ def _parse_north_american(phone: str, country: str) -> phonenumbers.PhoneNumber 
 
 
 def _why_invalid(phone: str, country: str) -> str:
+    if len(_digits(phone)) < _FEWEST_DIGITS - 1:
+        return f"{shown(phone)} is too short for a phone number"
     if phone.startswith("+"):
         return f"{shown(phone)} is not a phone number that exists; check its digits"
     return (

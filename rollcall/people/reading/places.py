@@ -1,6 +1,6 @@
 """Countries and time zones as forms write them."""
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from zoneinfo import available_timezones
@@ -16,6 +16,7 @@ _ALSO = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=1024)
 def read_country(text: str) -> str | None:
     """Return the country's two letters, or None where the text names none that is known."""
     written = text.strip()
@@ -24,6 +25,7 @@ def read_country(text: str) -> str | None:
     return _countries_by_name().get(written.casefold())
 
 
+@lru_cache(maxsize=1024)
 def read_timezone(text: str) -> str | None:
     """Return the IANA name of the time zone ("America/Toronto"), or None where it is none."""
     return _zones().get(text.strip().casefold())

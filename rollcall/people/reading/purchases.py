@@ -86,7 +86,7 @@ class _Reading:
             reference=_read_reference(cells),
             event=cells.get("event"),
             paid=read_standing(cells.get("status")) not in _NOT_PAID,
-            raw=list(cells.row),
+            raw=cells.row,
         )
 
     def _money(self, cells: Cells) -> tuple[Decimal, str]:

@@ -1,6 +1,7 @@
 """What the words of ticketing tools say about a registration (A7)."""
 
 import enum
+from functools import lru_cache
 
 from rollcall.people.reading.cells import clean_cell, shown
 from rollcall.people.reading.errors import UnreadableValue
@@ -55,6 +56,7 @@ _STANDINGS = {
 }
 
 
+@lru_cache(maxsize=256)
 def read_standing(text: str) -> Standing:
     """Return what a status word says; an empty cell is a plain registration.
 

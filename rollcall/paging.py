@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from rollcall.errors import InvalidInput
@@ -30,7 +31,7 @@ def write_cursor(*values: str | int) -> str:
 
 def read_cursor(cursor: str, *kinds: type) -> list[Any]:
     """Return the values that `write_cursor` was given; raises InvalidInput for anything else."""
-    refusal = InvalidInput({"cursor": "This is not a page of this list; begin at its first page."})
+    refusal = _refuse_cursor()
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, binascii.Error, RecursionError) as error:
@@ -40,6 +41,23 @@ def read_cursor(cursor: str, *kinds: type) -> list[Any]:
     if not all(map(_can_be_compared, values)):
         raise refusal
     return values
+
+
+def read_moment_cursor(cursor: str) -> tuple[datetime, int]:
+    """Return the moment and the id that a cursor was written of; raises InvalidInput."""
+    text, row_id = read_cursor(cursor, str, int)
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise _refuse_cursor()
+        # At the ends of the calendar a moment exists in its own zone only.
+        return moment.astimezone(UTC), row_id
+    except (ValueError, OverflowError) as error:
+        raise _refuse_cursor() from error
+
+
+def _refuse_cursor() -> InvalidInput:
+    return InvalidInput({"cursor": "This is not a page of this list; begin at its first page."})
 
 
 def _can_be_compared(value: str | int) -> bool:

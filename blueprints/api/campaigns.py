@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, current_app, request, url_for
+from flask import Response, current_app, request, stream_with_context, url_for
 
 from blueprints.access import api_scope, current_actor, require_scope
 from blueprints.api import campaign_bodies as bodies
@@ -216,7 +216,7 @@ def recipients(campaign_id: int, query_data: bodies.RecipientQuery) -> Response:
     wanted = read_recipient_filter(words)
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
         return current_app.response_class(
-            export_recipients(campaign_id, wanted), mimetype="text/csv"
+            stream_with_context(export_recipients(campaign_id, wanted)), mimetype="text/csv"
         )
     after = read_id_cursor(query_data.cursor) or 0
     found = list_recipients(campaign_id, wanted, after, query_data.limit + 1)

@@ -1,5 +1,6 @@
 """Files of people, as CSV or JSON lines, straight from the body of the call."""
 
+from io import BytesIO
 from typing import Any, Literal
 
 from flask import Response, request
@@ -10,6 +11,7 @@ from blueprints.access import api_scope, current_actor
 from blueprints.api import documents
 from blueprints.api.answering import answer
 from blueprints.api.ground import api_blueprint
+from blueprints.api.idempotency import HEADER
 from blueprints.api.json_lines import MAPPING, JsonLinesFile
 from blueprints.api.reading import Query
 from rollcall.people.importing.runs import find_run, list_rejected
@@ -43,10 +45,15 @@ def people(query_data: ImportQuery) -> Response:
     """
     kind = request.mimetype
     if kind in CSV_TYPES:
-        return answer(_import(request.stream, query_data))
+        return answer(_import(_body(), query_data))
     if kind in JSON_LINES_TYPES:
         return answer(_import_json_lines(query_data))
     raise UnsupportedMediaType("Send text/csv, or application/jsonl with one object a line.")
+
+
+def _body() -> Any:
+    # With a key the body was read already, to tell this request from another with that key.
+    return BytesIO(request.get_data()) if HEADER in request.headers else request.stream
 
 
 def _import(file: Any, query: ImportQuery, **options: Any) -> dict[str, Any]:
@@ -68,7 +75,7 @@ def _import(file: Any, query: ImportQuery, **options: Any) -> dict[str, Any]:
 
 
 def _import_json_lines(query: ImportQuery) -> dict[str, Any]:
-    file = JsonLinesFile(request.stream)
+    file = JsonLinesFile(_body())
     report = _import(file, query, mapping=MAPPING)
     # The importer saw a header before the first line, and nothing of the bad ones.
     rows = [{**row, "line": row["line"] - 1} for row in report["rejected_rows"]]

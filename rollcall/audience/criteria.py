@@ -89,7 +89,7 @@ def criteria_from_text(text: str) -> Criteria:
     """Return the criteria that `to_text` wrote; raises InvalidInput for anything else."""
     try:
         data = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput({"targeting_criteria": f"This is not JSON: {error}"}) from error
     return criteria_from_json(data)
 

@@ -134,7 +134,15 @@ def pause_campaign(actor: Actor, campaign_id: int, version: int | None = None) -
 def resume_campaign(actor: Actor, campaign_id: int, version: int | None = None) -> None:
     """Let a paused campaign go on where it stopped."""
     with write():
-        change_state(actor, campaign_id, "resume", version=version, owner=None, lease_until=None)
+        change_state(
+            actor,
+            campaign_id,
+            "resume",
+            version=version,
+            state_note="",
+            owner=None,
+            lease_until=None,
+        )
 
 
 def review_campaign(

@@ -5,10 +5,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from rollcall.errors import InvalidInput
 from rollcall.extensions import db
 from rollcall.models import Attendance, Event, Person, Source
-from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
+from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_moment_cursor, write_cursor
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def list_attendees(
         .limit(limit + 1)
     )
     if cursor:
-        recorded_at, last_id = _read_place(cursor)
+        recorded_at, last_id = read_moment_cursor(cursor)
         place = sa.tuple_(sa.literal(recorded_at, Attendance.recorded_at.type), last_id)
         query = query.where(sa.tuple_(Attendance.recorded_at, Attendance.id) < place)
     rows = [Attendee(*row) for row in db.session.execute(query)]
@@ -60,14 +59,3 @@ def list_attendees(
     return Page(
         shown, write_cursor(last.recorded_at.isoformat(), last.attendance_id) if last else None
     )
-
-
-def _read_place(cursor: str) -> tuple[datetime, int]:
-    text, attendance_id = read_cursor(cursor, str, int)
-    try:
-        recorded_at = datetime.fromisoformat(text)
-    except ValueError:
-        recorded_at = None
-    if recorded_at is None or recorded_at.tzinfo is None:
-        raise InvalidInput({"cursor": "This is not a page of this list; begin at its first page."})
-    return recorded_at, attendance_id

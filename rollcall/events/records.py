@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from rollcall.errors import InvalidInput, NotFound
 from rollcall.events.figures import HeadCount, count_heads
 from rollcall.extensions import db, write
 from rollcall.models import Event, Organisation
-from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
+from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_moment_cursor, write_cursor
 from rollcall.people.reading.cells import clean_cell
 from rollcall.walltime import resolve_wall_time
 
@@ -121,7 +121,7 @@ def list_events(
         .limit(limit + 1)
     )
     if cursor:
-        starts_at, event_id = _read_place(cursor)
+        starts_at, event_id = read_moment_cursor(cursor)
         later = sa.tuple_(Event.starts_at, Event.id) < sa.tuple_(
             sa.literal(starts_at, Event.starts_at.type), event_id
         )
@@ -146,19 +146,6 @@ def list_cities(organisation_id: int) -> list[str]:
             ),
         )
     )
-
-
-def _read_place(cursor: str) -> tuple[datetime, int]:
-    text, event_id = read_cursor(cursor, str, int)
-    refusal = InvalidInput({"cursor": "This is not a page of this list; begin at its first page."})
-    try:
-        starts_at = datetime.fromisoformat(text)
-        if starts_at.tzinfo is None:
-            raise refusal
-        # At the ends of the calendar a moment exists in its own zone only.
-        return starts_at.astimezone(UTC), event_id
-    except (ValueError, OverflowError) as error:
-        raise refusal from error
 
 
 def _check(organisation_id: int, draft: EventDraft) -> dict[str, Any]:

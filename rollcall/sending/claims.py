@@ -5,11 +5,12 @@ import socket
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
 from rollcall import clock
-from rollcall.actors import scheduler_actor
+from rollcall.actors import Actor, scheduler_actor
 from rollcall.campaigns.states import change_state
 from rollcall.errors import Conflict
 from rollcall.extensions import db, write
@@ -53,8 +54,8 @@ def find_due_campaigns(limit: int = 50) -> list[int]:
 def claim_campaign(campaign_id: int, lateness: timedelta) -> Claim | None:
     """Claim a due campaign: of all processes that try, one gets it and the others None.
 
-    One that was due longer ago than `lateness` and has not been begun is not sent any more
-    but waits for a decision, and None is returned.
+    One that was due longer ago than `lateness`, or was begun and then left alone for so long, is
+    not sent by itself any more: it waits for a decision, or is paused, and None is returned.
     """
     with write():
         now = clock.now()
@@ -65,11 +66,15 @@ def claim_campaign(campaign_id: int, lateness: timedelta) -> Claim | None:
                 Campaign.version,
                 Campaign.scheduled_at,
                 Campaign.fence,
+                Campaign.lease_until,
             ).where(Campaign.id == campaign_id)
         ).one_or_none()
         if row is None or (row.scheduled_at is not None and row.scheduled_at > now):
             return None
         actor = scheduler_actor(row.organisation_id)
+        if row.lease_until is not None and now - row.lease_until > lateness:
+            _stop_late(actor, campaign_id, row, lateness)
+            return None
         if row.state == CampaignState.SCHEDULED:
             late = row.scheduled_at is not None and now - row.scheduled_at > lateness
             try:
@@ -99,6 +104,23 @@ def claim_campaign(campaign_id: int, lateness: timedelta) -> Claim | None:
             .execution_options(synchronize_session=False)
         ).all()
         return Claim(campaign_id, row.organisation_id, row.fence + 1) if claimed else None
+
+
+def _stop_late(actor: Actor, campaign_id: int, row: Any, lateness: timedelta) -> None:
+    sending = row.state == CampaignState.SENDING
+    action, note = ("pause", _left_alone) if sending else ("stop_for_review", _missed)
+    try:
+        change_state(actor, campaign_id, action, version=row.version, state_note=note(lateness))
+    except Conflict:
+        return  # somebody has done something with it at this moment: the next look sees what
+
+
+def _left_alone(lateness: timedelta) -> str:
+    hours = lateness / timedelta(hours=1)
+    return (
+        f"Rollcall was stopped in the middle of sending, more than {hours:g} hours ago, so it "
+        "asks before sending the rest late. Resume it, or cancel it."
+    )
 
 
 def _missed(lateness: timedelta) -> str:
@@ -136,6 +158,7 @@ def release_claim(claim: Claim) -> None:
         db.session.execute(
             sa.update(Campaign)
             .where(Campaign.id == claim.campaign_id, Campaign.fence == claim.fence)
-            .values(owner=None, lease_until=None)
+            # The lease ends now and not at no time: what lies long ago is not taken up again.
+            .values(owner=None, lease_until=clock.now())
             .execution_options(synchronize_session=False)
         )

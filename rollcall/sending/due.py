@@ -12,17 +12,24 @@ from rollcall.sending.runner import run_campaign
 def run_due_campaigns(settings: Settings, stop: threading.Event | None = None) -> list[int]:
     """Run every campaign that is due, one after the other; returns the ids of those run.
 
-    Campaigns that another process owns are left to it.
+    Campaigns that another process owns are left to it. One that breaks off keeps no other from
+    being run; its error is raised at the end.
     """
     stop = stop or threading.Event()
     lateness = timedelta(hours=settings.lateness_hours)
     run: list[int] = []
+    errors: list[Exception] = []
     for campaign_id in find_due_campaigns():
         if stop.is_set():
             break
         claim = claim_campaign(campaign_id, lateness)
         if claim is not None:
-            run_campaign(claim, settings, stop)
-            run.append(campaign_id)
+            try:
+                run_campaign(claim, settings, stop)
+                run.append(campaign_id)
+            except Exception as error:  # logged where it happened; the others must go out
+                errors.append(error)
     db.session.commit()
+    if errors:
+        raise errors[0]
     return run

@@ -149,6 +149,11 @@ def _reprocess(claim: Claim, plan: _Plan) -> None:
     except SQLAlchemyError as error:
         db.session.rollback()
         raise ReprocessFailed(f"The database could not run the criteria: {error}") from error
+    except (ValueError, TypeError, ArithmeticError) as error:
+        # A value that no part of the reading refused, such as half a character: the campaign
+        # fails as for any other damage, instead of being tried again for ever.
+        db.session.rollback()
+        raise ReprocessFailed(f"The criteria can't be run: {error}") from error
 
 
 def _read_criteria(campaign_id: int) -> Criteria:

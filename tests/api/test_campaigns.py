@@ -1,10 +1,12 @@
 """Campaigns over the API, from the draft to the figures of the contract."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import time_machine
+from apiflask import APIFlask
 
 from rollcall.campaigns.drafts import NEEDS_EVENTS, NEEDS_TIME
 from rollcall.config import Settings
@@ -246,6 +248,28 @@ def test_recipients_are_filtered_and_paged(
     assert export.mimetype == "text/csv"
     assert len(export.text.splitlines()) == 5
     assert ",'=1+1," in export.text
+
+
+def test_an_export_is_streamed_after_the_request_has_ended(
+    app: APIFlask, program: Program, party: Event
+):
+    """As under a server, where no context is left of a request whose answer is being read."""
+    content = {
+        "name": "A",
+        "channel": "sms",
+        "message": "Hello",
+        "targeting_criteria": {"events": ["party"]},
+    }
+    campaign_id = program.post("/campaigns", content).get_json()["id"]
+    program.post(f"/campaigns/{campaign_id}/send")
+    headers = {**program.headers, "Accept": "text/csv"}
+
+    def download() -> str:
+        path = f"/api/v1/campaigns/{campaign_id}/recipients"
+        return app.test_client().get(path, headers=headers).text
+
+    with ThreadPoolExecutor(1) as thread:
+        assert len(thread.submit(download).result().splitlines()) == 4
 
 
 def test_a_draft_that_can_not_be_scheduled_does_not_stay_behind(

@@ -211,6 +211,7 @@ def test_a_wrong_query(program: Program, path: str, query: str, field: str):
         ("/people", [0, "a", 2**63]),
         ("/events", ["2026-11-28", 1]),
         ("/events", ["9999-12-31T23:59:59-23:00", 1]),
+        ("/events", ["0001-01-01T00:00:00+23:00", 1]),
         ("/events", [5, 1]),
     ],
 )

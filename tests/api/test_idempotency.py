@@ -119,3 +119,22 @@ def test_a_key_that_is_none(program: Program, key: str):
 def test_reading_takes_no_key(program: Program):
     program.get("/people", headers=KEY)
     assert db.session.query(IdempotencyRecord).count() == 0
+
+
+def test_a_file_sent_again_with_its_key_is_taken_in_once(program: Program):
+    """The key is a hash over the body, which must still be there for the import."""
+
+    def send() -> Any:
+        return program.call(
+            "POST",
+            "/people/import",
+            headers=KEY,
+            data=b"email\nsarah@example.org\n",
+            content_type="text/csv",
+        )
+
+    first, again = send(), send()
+    assert first.status_code == 200, first.text
+    assert first.get_json()["added"] == 1
+    assert again.data == first.data
+    assert count_people() == 1

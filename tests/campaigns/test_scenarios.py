@@ -107,6 +107,9 @@ DAMAGE = [
     '{"event": ["show"]}',
     "[]",
     '{"events": ["show"], "recent_message_hours": "many"}',
+    '{"events": ["show"], "recent_message_hours": 1' + "0" * 5_000 + "}",
+    '{"events": ["\\ud800"]}',
+    '{"events": ["show"], "cities": ["\\ud800"]}',
 ]
 
 

@@ -24,6 +24,7 @@ from rollcall.campaigns.scheduling import (
     schedule_campaign,
     send_campaign_now,
 )
+from rollcall.campaigns.states import change_state
 from rollcall.errors import Conflict, InvalidInput
 from rollcall.extensions import db, write
 from rollcall.models import (
@@ -34,6 +35,7 @@ from rollcall.models import (
     RecipientState,
     Source,
 )
+from rollcall.sending.claims import claim_campaign
 from tests.campaigns.stage import FRIDAY, SUNDAY, SUNDAY_UTC, Stage, assert_adds_up
 from tests.factories import set_facts
 
@@ -248,6 +250,45 @@ class TestMissedTime:
         stage.run_due()
         assert stage.outbox() == []
         assert {row.state for row in stage.recipients(self.campaign)} == {RecipientState.CANCELLED}
+
+    def test_what_was_being_sent_is_paused_when_the_app_is_back_too_late(self, stage: Stage):
+        people = stage.people(3)
+        campaign_id = self.begun(stage, kill_after="start_sending")
+        assert stage.run_due(SUNDAY_UTC + timedelta(hours=25)) == []
+        document = stage.document(campaign_id)
+        assert document["status"] == "paused"
+        assert "24 hours" in document["status_note"]
+        assert stage.outbox() == []
+        resume_campaign(stage.actor, campaign_id)
+        stage.run_due()
+        assert stage.reached(campaign_id) == people
+        assert stage.document(campaign_id)["status_note"] is None
+
+    def test_what_was_being_prepared_waits_for_a_decision_then(self, stage: Stage):
+        people = stage.people(3)
+        campaign_id = self.begun(stage, kill_after="prepare")
+        assert stage.run_due(SUNDAY_UTC + timedelta(hours=25)) == []
+        assert stage.document(campaign_id)["status"] == "needs_review"
+        review_campaign(stage.actor, campaign_id, "final")
+        stage.run_due()
+        assert stage.reached(campaign_id) == people
+
+    def test_what_was_begun_goes_on_within_the_limit(self, stage: Stage):
+        people = stage.people(3)
+        campaign_id = self.begun(stage, kill_after="start_sending")
+        stage.run_due(SUNDAY_UTC + timedelta(hours=23))
+        assert stage.reached(campaign_id) == people
+
+    def begun(self, stage: Stage, kill_after: str) -> int:
+        """A campaign whose process died at this change of its state, on Sunday."""
+        campaign_id = stage.for_sunday(reprocess=False)
+        stage.clock.move_to(SUNDAY_UTC)
+        claim = claim_campaign(campaign_id, timedelta(hours=24))
+        assert claim is not None
+        if kill_after == "start_sending":
+            with write():
+                change_state(stage.actor, campaign_id, kill_after, fence=claim.fence)
+        return campaign_id
 
     def test_another_word_is_refused(self, stage: Stage):
         self.missed(stage)

@@ -9,9 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from rollcall import clock
+from rollcall.audience.criteria import Criteria
 from rollcall.campaigns.scheduling import cancel_campaign, pause_campaign, resume_campaign
-from rollcall.extensions import db
-from rollcall.models import Attempt, PersonFacts, RecipientState
+from rollcall.errors import InvalidInput
+from rollcall.extensions import db, write
+from rollcall.models import Attempt, Campaign, PersonFacts, RecipientState
 from rollcall.providers.base import Outcome, OutgoingMessage, ProviderError
 from rollcall.providers.simulator import Simulator
 from rollcall.sending import runner
@@ -20,8 +22,10 @@ from rollcall.sending.claims import (
     ClaimLost,
     claim_campaign,
     find_due_campaigns,
+    release_claim,
     renew_claim,
 )
+from rollcall.sending.deliver import doubt_unfinished
 from rollcall.sending.runner import run_campaign
 from tests.campaigns.stage import Stage, assert_adds_up
 from tests.factories import set_facts
@@ -195,6 +199,42 @@ def test_a_provider_that_breaks_leaves_doubt_and_the_rest_goes_on(stage: Stage, 
     stage.run_due()
     results = stage.document(campaign_id)["results"]
     assert (results["sent"], results["in_doubt"]) == (15, 10)
+
+
+def test_a_slow_answer_ends_the_doubt_that_somebody_else_had(stage: Stage, wire):
+    """Paused, resumed and taken over while the provider was still answering."""
+    people = stage.people(15)
+    campaign_id = stage.at_once()
+
+    def answer_slowly(send, messages):
+        pause_campaign(stage.actor, campaign_id)
+        resume_campaign(stage.actor, campaign_id)
+        other = claim_campaign(campaign_id, LIMIT)
+        assert other is not None
+        assert doubt_unfinished(other) == 10
+        assert stage.document(campaign_id)["results"]["in_doubt"] == 10
+        release_claim(other)
+        return send(messages)
+
+    wire(answer_slowly)
+    stage.run_due()
+    stage.run_due()
+    assert stage.reached(campaign_id) == people
+    results = stage.document(campaign_id)["results"]
+    assert (results["sent"], results["in_doubt"]) == (15, 0)
+    assert set(db.session.scalars(sa.select(Attempt.outcome))) == {RecipientState.SENT}
+
+
+def test_one_campaign_that_breaks_off_keeps_no_other_from_going_out(stage: Stage):
+    stage.people(3)
+    broken = stage.at_once(criteria=Criteria(events=("show",), window_hours=0))
+    sound = stage.at_once(criteria=Criteria(events=("show",), window_hours=0))
+    with write():
+        db.session.get_one(Campaign, broken).message = "%%NO_SUCH_PLACEHOLDER%%"
+    with pytest.raises(InvalidInput):
+        stage.run_due()
+    assert stage.document(sound)["status"] == "completed"
+    assert stage.outbox(broken) == []
 
 
 def test_a_refused_recipient_fails_and_does_not_count_as_messaged(stage: Stage, wire):

@@ -90,8 +90,13 @@ def write() -> Iterator[None]:
 
 @contextmanager
 def pinned_connection() -> Iterator[None]:
-    """Keep the session on one connection across transactions, so that its temporary tables last."""
+    """Keep the session on one connection across transactions, so that its temporary tables last.
+
+    Raises NestedTransaction inside a `write()`, whose first half would be committed by this.
+    """
     session = cast(PinnableSession, db.session())
+    if session.info.get("writing"):
+        raise NestedTransaction("evaluate first, then write")
     if session.pinned is not None:
         yield
         return

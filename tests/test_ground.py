@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rollcall import clock
-from rollcall.extensions import NestedTransaction, db, write
+from rollcall.extensions import NestedTransaction, db, pinned_connection, write
 from rollcall.models import Organisation
 from rollcall.models.types import Money, UTCDateTime
 
@@ -65,6 +65,21 @@ def test_a_failing_transaction_leaves_nothing():
 def test_a_transaction_inside_another_is_a_mistake():
     with write(), pytest.raises(NestedTransaction), write():
         add_organisation()
+
+
+def test_evaluating_inside_a_transaction_is_a_mistake_that_stores_nothing():
+    """It would commit the half that was written so far."""
+
+    def evaluate_half_way() -> None:
+        with write():
+            add_organisation()
+            db.session.flush()
+            with pinned_connection():
+                pass
+
+    with pytest.raises(NestedTransaction):
+        evaluate_half_way()
+    assert db.session.scalar(sa.select(sa.func.count(Organisation.id))) == 0
 
 
 def test_a_transaction_that_follows_a_read_waits_its_turn_instead_of_failing(app):

@@ -28,8 +28,45 @@ from rollcall.organisations.reading import (
 )
 
 
+# What fields of the domain are called as options, where it is not simply their name.
+OPTION_OF_FIELD = {
+    "audience_mode": "--reprocess",
+    "cities": "--city",
+    "events": "--event",
+    "local_time": "--at",
+    "recent_message_hours": "--window",
+    "rfm_filters": "--rfm",
+    "scheduled_local_time": "--at",
+    "scheduled_timezone": "--timezone",
+    "scopes": "--scope",
+    "sources": "--source",
+    "targeting_criteria": "--criteria",
+}
+
+
+class GroupedCommand(click.Command):
+    """A command whose errors call a field by the option that was typed."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; InvalidInput names its options where it has them, else the fields."""
+        try:
+            return super().invoke(ctx)
+        except InvalidInput as error:
+            options = {name for parameter in self.params for name in parameter.opts}
+            raise InvalidInput(
+                {_option_of(field, options): text for field, text in error.fields.items()}
+            ) from error
+
+
+def _option_of(field: str, options: set[str]) -> str:
+    option = OPTION_OF_FIELD.get(field, "--" + field.replace("_", "-"))
+    return option if option in options else field
+
+
 class CommandGroup(AppGroup):
     """A group of commands whose errors come out as one line on stderr and an exit status."""
+
+    command_class = GroupedCommand
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; see `errors_in_one_line` for what becomes of its errors."""

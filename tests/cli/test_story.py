@@ -168,3 +168,22 @@ def test_recipients_as_csv_are_safe_for_spreadsheets(shell: Shell):
     assert row["name"] == '\'=HYPERLINK("x")'
     assert row["phone"] == "'" + make_phone(1)
     assert row["status"] == "sent"
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("--event", "show", "--at", "2020-01-01T10:00"), "--at"),
+        (("--event", "show", "--at", "soon"), "--at"),
+        (("--event", "show", "--at", "2026-11-29T10:00", "--timezone", "Mars/North"), "--timezone"),
+        (("--event", "nowhere", "--now"), "--event"),
+        (("--event", "show", "--source", "guess", "--now"), "--source"),
+        (("--event", "show", "--window", "-3", "--now"), "--window"),
+        (("--city", "Toronto", "--at", "2026-11-29T10:00", "--reprocess"), "--reprocess"),
+    ],
+)
+def test_an_error_names_the_option_that_was_typed(shell: Shell, words: tuple[str, ...], option):
+    said = shell.refused(
+        *("campaign", "create", "--name", "N", "--channel", "sms", "--message", "Hi"), *words
+    )
+    assert said.startswith(f"Error: {option}: "), said

@@ -64,6 +64,8 @@ class KnownPeople:
             *self._by_phone.get(row.phone or "", ()),
             *self._by_email.get(row.email or "", ()),
         ]
+        if not candidates:
+            return None
         first, last = fold(row.first_name), fold(row.last_name)
         best: tuple[int, int] | None = None
         for known in candidates:

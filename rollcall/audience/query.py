@@ -111,18 +111,17 @@ def _build(shape: _Shape) -> Rows:
     # hundred, are numbered within it; the lowest id among those still reachable stays.
     judged = _judged(shape).cte("judged").prefix_with("MATERIALIZED")
     duplicates = _duplicates(judged, shape.channel)
+    # A set to look into, and only for those who share: SQLite would walk a join row by row.
+    is_duplicate = sa.and_(
+        judged.c.shared.is_(True), judged.c.person_id.in_(sa.select(duplicates.c.person_id))
+    )
+    reason = sa.case((is_duplicate, int(Reason.DUPLICATE_ADDRESS)), else_=judged.c.reason)
     return sa.select(
         judged.c.person_id,
         judged.c.source,
-        sa.type_coerce(
-            sa.case(
-                (duplicates.c.person_id.is_not(None), int(Reason.DUPLICATE_ADDRESS)),
-                else_=judged.c.reason,
-            ),
-            Code(Reason),
-        ).label("reason"),
+        sa.type_coerce(reason, Code(Reason)).label("reason"),
         judged.c.country,
-    ).select_from(judged.outerjoin(duplicates, duplicates.c.person_id == judged.c.person_id))
+    )
 
 
 def _judged(shape: _Shape) -> Rows:

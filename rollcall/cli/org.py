@@ -29,7 +29,7 @@ def org_commands() -> None:
     "--quiet-hours",
     default=SENDING_HOURS,
     show_default=True,
-    help='The hours in which text messages may go out, or "off".',
+    help='When text messages may go out, or "off"; kept, not applied yet.',
 )
 @json_option
 def create(
@@ -51,7 +51,7 @@ def create(
 @click.option("--name")
 @click.option("--country", help="Two letters, for phone numbers.")
 @click.option("--timezone")
-@click.option("--quiet-hours", help='The hours in which text messages may go out, or "off".')
+@click.option("--quiet-hours", help='When text messages may go out, or "off"; kept, not applied yet.')
 @click.option("--as", "as_email", metavar="EMAIL", help="Who acts (default: the first super).")
 @json_option
 def change(

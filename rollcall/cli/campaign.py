@@ -6,6 +6,7 @@ import click
 from flask import current_app
 
 from rollcall.actors import Actor
+from rollcall.audience.funnel import STEPS
 from rollcall.campaigns.comparison import compare_with_now
 from rollcall.campaigns.document import campaign_document
 from rollcall.campaigns.drafts import NEEDS_TIME, CampaignDraft, create_campaign, find_campaign
@@ -260,14 +261,26 @@ def _lines(campaign: Campaign, document: dict[str, Any]) -> list[str]:
 
 
 def _change_lines(document: dict[str, Any]) -> list[str]:
-    metadata, channel = document["metadata"], document["channel"]
+    metadata = document["metadata"]
     lines = []
     if metadata["joined"]:
         lines.append(f"  joined  {say_number(metadata['joined'])}")
     if metadata["left"]:
-        reasons = ", ".join(
-            f"{say_number(people)} {say_reason(reason, people, channel)}"
-            for reason, people in metadata["left_by_reason"].items()
-        )
+        reasons = _say_reasons(document, metadata["left_by_reason"])
         lines.append(f"  left    {say_number(metadata['left'])}   ({reasons})")
+    funnel = metadata["audience_snapshot"]["at_send"]["funnel"]
+    left_out = {step.key: funnel[step.key] for step in STEPS if funnel[step.key]}
+    if left_out:
+        number = say_number(sum(left_out.values()))
+        lines.append(f"Left out           {number}   ({_say_reasons(document, left_out)})")
     return lines
+
+
+def _say_reasons(document: dict[str, Any], counts: dict[str, int]) -> str:
+    criteria = document["targeting_criteria"]
+    # Damaged criteria are shown as they stand, as a text: then no window is known.
+    hours = criteria["recent_message_hours"] if isinstance(criteria, dict) else 72
+    return ", ".join(
+        f"{say_number(people)} {say_reason(reason, people, document['channel'], hours)}"
+        for reason, people in counts.items()
+    )

@@ -27,7 +27,6 @@ from rollcall.organisations.reading import (
     list_organisations,
 )
 
-
 # What fields of the domain are called as options, where it is not simply their name.
 OPTION_OF_FIELD = {
     "audience_mode": "--reprocess",

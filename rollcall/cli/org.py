@@ -51,7 +51,9 @@ def create(
 @click.option("--name")
 @click.option("--country", help="Two letters, for phone numbers.")
 @click.option("--timezone")
-@click.option("--quiet-hours", help='When text messages may go out, or "off"; kept, not applied yet.')
+@click.option(
+    "--quiet-hours", help='When text messages may go out, or "off"; kept, not applied yet.'
+)
 @click.option("--as", "as_email", metavar="EMAIL", help="Who acts (default: the first super).")
 @json_option
 def change(

@@ -13,7 +13,7 @@ from rollcall.audience.criteria import Criteria
 from rollcall.campaigns.scheduling import cancel_campaign, pause_campaign, resume_campaign
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db, write
-from rollcall.models import Attempt, Campaign, PersonFacts, RecipientState
+from rollcall.models import Attempt, Campaign, Channel, Person, PersonFacts, RecipientState
 from rollcall.providers.base import Outcome, OutgoingMessage, ProviderError
 from rollcall.providers.simulator import Simulator
 from rollcall.sending import runner
@@ -359,6 +359,54 @@ def test_the_names_and_links_are_those_of_each_person(stage: Stage):
     texts = {message.text for message in stage.outbox(campaign_id)}
     assert len(texts) == 2
     assert all(text.startswith("Hi First") and "https://example.org/p/" in text for text in texts)
+
+
+def test_a_subject_stays_one_line_whatever_stands_in_a_name(stage: Stage):
+    """A second line would be a header of the e-mail that somebody else wrote."""
+    person_id = stage.people(1)[0]
+    with write():
+        db.session.get_one(Person, person_id).first_name = "Ada\r\nBcc: all@example.org"
+    stage.at_once(channel=Channel.EMAIL, subject="For %%FIRST_NAME%%", message="Hello")
+    stage.run_due()
+    assert [sent.subject for sent in stage.outbox()] == ["For Ada Bcc: all@example.org"]
+
+
+@pytest.mark.parametrize("text", [None, "not json"])
+def test_without_readable_criteria_the_usual_window_holds(stage: Stage, text: str | None):
+    people = stage.people(2)
+    campaign_id = stage.at_once()
+    set_facts(people[0], last_message_at=clock.now() - timedelta(hours=71))
+    with write():
+        db.session.get_one(Campaign, campaign_id).targeting_criteria = text
+    stage.run_due()
+    assert stage.reached(campaign_id) == people[1:]
+
+
+class Waits(threading.Event):
+    """A signal to stop that never comes; it notes how long it was waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.seconds.append(timeout or 0.0)
+        return False
+
+
+def test_sending_keeps_to_its_rate(stage: Stage, wire):
+    """Four a second: batches of four, each paid for before the next one goes."""
+    stage.people(12)
+    provider = wire()
+    stage.settings = replace(stage.settings, send_rate=4.0)
+    campaign_id = stage.at_once()
+    claim = claim_campaign(campaign_id, LIMIT)
+    assert claim is not None
+    stop = Waits()
+    run_campaign(claim, stage.settings, stop)
+    assert [len(batch) for batch in provider.batches] == [4, 4, 4]
+    # Nothing waits in truth, so that what is owed adds up: one, two, three seconds.
+    assert [round(seconds) for seconds in stop.seconds[:3]] == [1, 2, 3]
 
 
 def test_states_only_go_forward(stage: Stage, wire):

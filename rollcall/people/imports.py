@@ -104,6 +104,9 @@ def import_people(
     with _closing(actor, run_id):
         runs.keep_mapping(actor, run_id, table, mapping)
         _store_batches(run_id, table, rows, intake.take_in, on_progress)
+        for rows_once_more in intake.contested():
+            with write():
+                runs.count_batch(run_id, intake.take_in(rows_once_more), table.bytes_read)
         for batch in intake.withdrawals():
             with write():
                 runs.move_to_updated(run_id, intake.withdraw(batch))

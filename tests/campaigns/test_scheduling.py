@@ -37,7 +37,7 @@ from rollcall.models import (
 )
 from rollcall.sending.claims import claim_campaign
 from tests.campaigns.stage import FRIDAY, SUNDAY, SUNDAY_UTC, Stage, assert_adds_up
-from tests.factories import set_facts
+from tests.factories import make_organisation, make_people, set_facts
 
 FAILING_INSERT = {
     "sqlite": (
@@ -202,6 +202,12 @@ def test_pause_and_resume_belong_to_sending(stage: Stage):
     for act in (pause_campaign, resume_campaign):
         with pytest.raises(Conflict, match="scheduled"):
             act(stage.actor, campaign_id)
+
+
+def test_people_of_another_organisation_can_not_be_picked(stage: Stage):
+    (stranger,) = make_people(make_organisation(), 1)
+    with pytest.raises(InvalidInput, match=f"nobody with the number {stranger}"):
+        create_campaign(stage.actor, stage.draft(criteria=Criteria(people=(stranger,))))
 
 
 def test_a_copy_is_a_draft_of_its_own(stage: Stage):

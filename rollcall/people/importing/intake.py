@@ -20,6 +20,8 @@ from rollcall.people.reading.people import PersonRow, Rejection
 from rollcall.people.reading.statuses import Standing
 
 BATCH_ROWS = 2_000
+# More rows that say two people at once than this are rejected where they stand.
+MOST_CONTESTED = 20_000
 _ADDRESS = {Channel.SMS: "phone", Channel.EMAIL: "email"}
 _OPTED_OUT = {
     Channel.SMS: PersonFacts.opted_out_sms,
@@ -80,6 +82,9 @@ class PeopleIntake:
         self._named = IdSet()
         self._attending = IdSet()
         self._withdrawals: dict[int, tuple[Withdrawal, bool]] = {}
+        self._contested: list[PersonRow] = []
+        self._contested_before = 0
+        self._is_last_look = False
 
     def take_in(self, rows: Sequence[PersonRow]) -> Tally:
         """Store a batch inside the caller's transaction and return what became of its rows."""
@@ -105,6 +110,21 @@ class PeopleIntake:
                 tally.unchanged += 1
         return tally
 
+    def contested(self) -> Iterator[list[PersonRow]]:
+        """Yield, in batches, the rows that said two people at once, to be taken in once more.
+
+        What later rows say of those people may tell them apart. A second import would find it
+        told from the start, and must change nothing; so these rows are looked at until that
+        settles none of them any more, and only then rejected.
+        """
+        while self._contested:
+            rows, self._contested = self._contested, []
+            # As many as before: another look would find the same.
+            self._is_last_look = len(rows) == self._contested_before
+            self._contested_before = len(rows)
+            for start in range(0, len(rows), BATCH_ROWS):
+                yield rows[start : start + BATCH_ROWS]
+
     def withdrawals(self) -> Iterator[dict[int, tuple[Withdrawal, bool]]]:
         """Yield, in batches, who no longer comes by any row of the file."""
         final = [
@@ -129,6 +149,9 @@ class PeopleIntake:
         placed: list[_Placed] = []
         for row in rows:
             rivals = known.rivals(row.contact)
+            if rivals and len(self._contested) < MOST_CONTESTED and not self._is_last_look:
+                self._contested.append(row)
+                continue
             if rivals:
                 tally.rejected.append(Rejection(row.line, _say_rivals(row, rivals), row.raw))
                 continue

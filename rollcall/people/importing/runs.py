@@ -71,6 +71,7 @@ def begin_run(
             run.event_id, run.source = event_id, source
             db.session.add(run)
             db.session.flush()
+            _record_beginning(actor, run.id, kind, file_name)
             return run.id
         started = db.session.execute(
             sa.update(ImportRun)
@@ -85,7 +86,13 @@ def begin_run(
         ).all()
         if not started:
             raise Conflict("This file is being imported already, or has been.")
+        _record_beginning(actor, run_id, kind, file_name)
         return run_id
+
+
+def _record_beginning(actor: Actor, run_id: int, kind: str, file_name: str) -> None:
+    # At its start too: a process that is killed has changed data and writes no end.
+    record(actor, f"{kind}.import_begin", "import_run", run_id, after={"file": file_name})
 
 
 def keep_mapping(actor: Actor, run_id: int, table: Table, mapping: Mapping) -> None:
@@ -202,12 +209,12 @@ def list_runs(organisation_id: int, before_id: int | None = None) -> list[Import
     return list(db.session.scalars(query.order_by(ImportRun.id.desc()).limit(PAGE)))
 
 
-def list_rejected(run: ImportRun, after_id: int = 0, limit: int = PAGE) -> list[RejectedRow]:
-    """Return rejected rows of an import in the order of the file, from after `after_id` on."""
+def list_rejected(run: ImportRun, after_line: int = 0, limit: int = PAGE) -> list[RejectedRow]:
+    """Return rejected rows of an import in the order of the file, from after `after_line` on."""
     query = (
         sa.select(RejectedRow)
-        .where(RejectedRow.import_run_id == run.id, RejectedRow.id > after_id)
-        .order_by(RejectedRow.id)
+        .where(RejectedRow.import_run_id == run.id, RejectedRow.line > after_line)
+        .order_by(RejectedRow.line)
     )
     return list(db.session.scalars(query.limit(limit)))
 
@@ -223,7 +230,7 @@ def rejected_table(run: ImportRun) -> Iterator[list[str]]:
     while rows := list_rejected(run, last, _REJECTED_AT_ONCE):
         for row in rows:
             yield [str(row.line), row.reason, *(_harmless(cell) for cell in row.raw)]
-        last = rows[-1].id
+        last = rows[-1].line
         db.session.expunge_all()
 
 

@@ -187,3 +187,15 @@ def test_an_error_names_the_option_that_was_typed(shell: Shell, words: tuple[str
         *("campaign", "create", "--name", "N", "--channel", "sms", "--message", "Hi"), *words
     )
     assert said.startswith(f"Error: {option}: "), said
+
+
+def test_who_was_left_out_is_said_with_the_reason_and_the_window(shell: Shell):
+    shell.ok("people", "import", shell.people(0, 5), "--event", "show")
+    create(shell, "--event", "show", "--now")
+    shell.ok("campaign", "send-due")
+    shell.ok("people", "import", shell.people(5, 2), "--event", "show", "--source", "qr_scan")
+    second = create(shell, "--event", "show", "--now", "--window", "24")
+    shell.ok("campaign", "send-due")
+    told = shell.ok("campaign", "show", str(second["id"]))
+    assert "Left out           5   (5 had a message in the last 24 hours)" in told
+    assert "sent 2" in told

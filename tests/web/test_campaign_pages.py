@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from rollcall import clock
 from rollcall.audience.criteria import Criteria
 from rollcall.campaigns.scheduling import send_campaign_now
 from rollcall.extensions import db, write
@@ -166,7 +167,21 @@ def test_a_failed_campaign_says_why_and_what_to_do(desk: Desk):
     text = desk.read(f"/campaigns/{campaign_id}")
     assert "Nothing was sent" in text
     assert "This is not JSON" in text
-    assert "Duplicate the campaign" in text
+    assert "can't be copied" in text
+    assert "Write a new campaign" in text
+
+
+def test_results_say_who_was_left_out_and_why(desk: Desk):
+    set_facts(desk.people, last_message_at=clock.now())
+    campaign_id = desk.sent(
+        criteria=Criteria(events=("night",), window_hours=24),
+        meanwhile=lambda: attend(desk.event, make_people(desk.organisation, 4), Source.QR_SCAN),
+        **REPROCESS,
+    )
+    text = desk.read(f"/campaigns/{campaign_id}")
+    assert "When it was planned 3 people matched. Nobody was left out." in text
+    left_out = "7 people matched. 3 were left out: 3 had a message in the last 24 hours."
+    assert f"When it was sent {left_out}" in text
 
 
 def test_falling_back_to_the_estimate_is_told(desk: Desk):

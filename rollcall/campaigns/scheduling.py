@@ -111,9 +111,7 @@ def cancel_campaign(actor: Actor, campaign_id: int, version: int | None = None) 
     A message whose request is already on the wire keeps its own outcome.
     """
     with write():
-        change_state(
-            actor, campaign_id, "cancel", version=version, completed_at=clock.now(), owner=None
-        )
+        change_state(actor, campaign_id, "cancel", version=version, completed_at=clock.now())
         db.session.execute(
             sa.update(Recipient)
             .where(

@@ -4,7 +4,7 @@ import os
 import socket
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +17,8 @@ from rollcall.extensions import db, write
 from rollcall.models import Campaign, CampaignState
 
 LEASE = timedelta(seconds=60)
+BEGUN = (CampaignState.PREPARING, CampaignState.SENDING)
+OWNED = (*BEGUN, CampaignState.CANCELLED)
 OWNER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
@@ -42,7 +44,11 @@ def find_due_campaigns(limit: int = 50) -> list[int]:
         .where(
             sa.or_(
                 sa.and_(Campaign.state == CampaignState.SCHEDULED, Campaign.scheduled_at <= now),
-                sa.and_(Campaign.state.in_([CampaignState.PREPARING, CampaignState.SENDING]), free),
+                sa.and_(Campaign.state.in_(BEGUN), free),
+                # Cancelled by staff, and never given back by a process that died on the wire.
+                sa.and_(
+                    Campaign.state == CampaignState.CANCELLED, Campaign.owner.is_not(None), free
+                ),
             )
         )
         .order_by(Campaign.scheduled_at, Campaign.id)
@@ -59,44 +65,15 @@ def claim_campaign(campaign_id: int, lateness: timedelta) -> Claim | None:
     """
     with write():
         now = clock.now()
-        row = db.session.execute(
-            sa.select(
-                Campaign.organisation_id,
-                Campaign.state,
-                Campaign.version,
-                Campaign.scheduled_at,
-                Campaign.fence,
-                Campaign.lease_until,
-            ).where(Campaign.id == campaign_id)
-        ).one_or_none()
-        if row is None or (row.scheduled_at is not None and row.scheduled_at > now):
+        row = _read_due(campaign_id, now)
+        if row is None or not _make_ready(row, now, lateness):
             return None
-        actor = scheduler_actor(row.organisation_id)
-        if row.lease_until is not None and now - row.lease_until > lateness:
-            _stop_late(actor, campaign_id, row, lateness)
-            return None
-        if row.state == CampaignState.SCHEDULED:
-            late = row.scheduled_at is not None and now - row.scheduled_at > lateness
-            try:
-                if late:
-                    change_state(
-                        actor,
-                        campaign_id,
-                        "stop_for_review",
-                        version=row.version,
-                        state_note=_missed(lateness),
-                    )
-                    return None
-                # At the version that was read as due: an edit may have moved it since.
-                change_state(actor, campaign_id, "prepare", version=row.version, fence=row.fence)
-            except Conflict:
-                return None
         claimed = db.session.execute(
             sa.update(Campaign)
             .where(
                 Campaign.id == campaign_id,
                 Campaign.fence == row.fence,
-                Campaign.state.in_([CampaignState.PREPARING, CampaignState.SENDING]),
+                Campaign.state.in_(OWNED),
                 sa.or_(Campaign.lease_until.is_(None), Campaign.lease_until <= now),
             )
             .values(owner=OWNER, fence=row.fence + 1, lease_until=now + LEASE)
@@ -106,13 +83,44 @@ def claim_campaign(campaign_id: int, lateness: timedelta) -> Claim | None:
         return Claim(campaign_id, row.organisation_id, row.fence + 1) if claimed else None
 
 
-def _stop_late(actor: Actor, campaign_id: int, row: Any, lateness: timedelta) -> None:
+def _read_due(campaign_id: int, now: datetime) -> Any | None:
+    row = db.session.execute(
+        sa.select(
+            Campaign.id,
+            Campaign.organisation_id,
+            Campaign.state,
+            Campaign.version,
+            Campaign.scheduled_at,
+            Campaign.fence,
+            Campaign.lease_until,
+        ).where(Campaign.id == campaign_id)
+    ).one_or_none()
+    if row is None or (row.scheduled_at is not None and row.scheduled_at > now):
+        return None
+    return row
+
+
+def _make_ready(row: Any, now: datetime, lateness: timedelta) -> bool:
+    """Bring a due campaign into a state that can be claimed, or stop it where it is too late."""
+    actor = scheduler_actor(row.organisation_id)
+    since = row.scheduled_at if row.state == CampaignState.SCHEDULED else row.lease_until
+    late = since is not None and now - since > lateness
+    try:
+        if late and row.state != CampaignState.CANCELLED:
+            _stop_late(actor, row, lateness)
+            return False
+        if row.state == CampaignState.SCHEDULED:
+            # At the version that was read as due: an edit may have moved it since.
+            change_state(actor, row.id, "prepare", version=row.version, fence=row.fence)
+    except Conflict:
+        return False  # somebody has done something with it at this moment: the next look sees what
+    return True
+
+
+def _stop_late(actor: Actor, row: Any, lateness: timedelta) -> None:
     sending = row.state == CampaignState.SENDING
     action, note = ("pause", _left_alone) if sending else ("stop_for_review", _missed)
-    try:
-        change_state(actor, campaign_id, action, version=row.version, state_note=note(lateness))
-    except Conflict:
-        return  # somebody has done something with it at this moment: the next look sees what
+    change_state(actor, row.id, action, version=row.version, state_note=note(lateness))
 
 
 def _left_alone(lateness: timedelta) -> str:

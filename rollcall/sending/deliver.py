@@ -321,14 +321,14 @@ def _take_back_reservation(connection: sa.Connection, people: list[int]) -> None
     )
 
 
-def doubt_unfinished(claim: Claim) -> int:
+def doubt_unfinished(claim: Claim, state: CampaignState) -> int:
     """Mark as in doubt what an earlier owner put on the wire and never recorded.
 
     Nobody knows whether those requests went out, so they are never sent again by themselves.
     Returns how many there are.
     """
     with write():
-        renew_claim(claim, CampaignState.SENDING)
+        renew_claim(claim, state)
         unfinished = (
             Attempt.campaign_id == claim.campaign_id,
             Attempt.outcome.is_(None),

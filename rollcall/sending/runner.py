@@ -39,7 +39,9 @@ def run_campaign(claim: Claim, settings: Settings, stop: threading.Event) -> Non
     what is due goes on from the stored rows.
     """
     try:
-        if _prepare(claim):
+        if _state(claim.campaign_id) == CampaignState.CANCELLED:
+            _doubt(claim, CampaignState.CANCELLED)
+        elif _prepare(claim):
             _send(claim, settings, stop)
     except ClaimLost as lost:
         db.session.rollback()
@@ -77,9 +79,7 @@ def _state(campaign_id: int) -> str | None:
 def _send(claim: Claim, settings: Settings, stop: threading.Event) -> None:
     content = _content(claim.campaign_id)
     provider = provider_for(settings, content.channel)
-    doubted = doubt_unfinished(claim)
-    if doubted:
-        log.warning("in doubt after a crash", campaign_id=claim.campaign_id, people=doubted)
+    _doubt(claim, CampaignState.SENDING)
     pace = Pace(settings.send_rate)
     size = settings.send_batch
     if settings.send_rate:
@@ -92,6 +92,12 @@ def _send(claim: Claim, settings: Settings, stop: threading.Event) -> None:
         pace.wait_after(len(intents), stop)
     if not stop.is_set():
         complete_campaign(claim)
+
+
+def _doubt(claim: Claim, state: CampaignState) -> None:
+    doubted = doubt_unfinished(claim, state)
+    if doubted:
+        log.warning("in doubt after a crash", campaign_id=claim.campaign_id, people=doubted)
 
 
 def _content(campaign_id: int) -> Content:

@@ -13,7 +13,15 @@ from rollcall.audience.criteria import Criteria
 from rollcall.campaigns.scheduling import cancel_campaign, pause_campaign, resume_campaign
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db, write
-from rollcall.models import Attempt, Campaign, Channel, Person, PersonFacts, RecipientState
+from rollcall.models import (
+    Attempt,
+    Campaign,
+    CampaignState,
+    Channel,
+    Person,
+    PersonFacts,
+    RecipientState,
+)
 from rollcall.providers.base import Outcome, OutgoingMessage, ProviderError
 from rollcall.providers.simulator import Simulator
 from rollcall.sending import runner
@@ -177,6 +185,25 @@ def test_killed_before_the_wire_nobody_is_sent_to_without_a_decision(stage: Stag
     assert (results["sent"], results["in_doubt"]) == (5, 10)
 
 
+def test_cancelled_by_staff_and_killed_on_the_wire_the_rest_is_in_doubt(stage: Stage, wire):
+    stage.people(25)
+    campaign_id = stage.at_once()
+
+    def cancel_and_die(send, messages):
+        cancel_campaign(stage.actor, campaign_id)
+        raise Killed
+
+    wire(None, cancel_and_die)
+    with pytest.raises(Killed):
+        run_without_clean_up(claim_campaign(campaign_id, LIMIT), stage)
+    assert stage.document(campaign_id)["results"]["pending"] == 10
+    assert stage.run_due(clock.now() + 48 * LEASE) == [campaign_id]
+    results = stage.document(campaign_id)["results"]
+    assert (results["sent"], results["in_doubt"], results["cancelled"]) == (10, 10, 5)
+    assert stage.document(campaign_id)["status"] == "cancelled"
+    assert stage.run_due(clock.now() + 96 * LEASE) == []
+
+
 def run_without_clean_up(claim, stage: Stage) -> None:
     """Run a campaign as a process that may die: its claim is not given back."""
     kept = runner.release_claim
@@ -211,7 +238,7 @@ def test_a_slow_answer_ends_the_doubt_that_somebody_else_had(stage: Stage, wire)
         resume_campaign(stage.actor, campaign_id)
         other = claim_campaign(campaign_id, LIMIT)
         assert other is not None
-        assert doubt_unfinished(other) == 10
+        assert doubt_unfinished(other, CampaignState.SENDING) == 10
         assert stage.document(campaign_id)["results"]["in_doubt"] == 10
         release_claim(other)
         return send(messages)

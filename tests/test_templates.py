@@ -155,15 +155,15 @@ def test_the_funnel_names_each_reason_that_left_somebody_out(render: Render) -> 
     assert html.count("<rect") == 6
 
 
-def test_the_funnel_sentence_reads_aloud(render: Render) -> None:
+def test_who_was_left_out_reads_aloud(render: Render) -> None:
     counts = {**FUNNEL, "no_address": 0, "blocked": 0, "opted_out": 1, "duplicate_address": 0}
     counts["matched"] = 493
     html = render(
-        "{% from 'components/audience.html' import funnel_sentence %}{{ funnel_sentence(counts) }}",
+        "{% from 'components/audience.html' import left_out %}{{ left_out(counts) }}",
         counts=counts,
     )
     assert words(html) == (
-        "412 people will get this. 81 are left out: 1 opted out, "
+        "493 people matched. 81 were left out: 1 opted out, "
         "80 had a message in the last 72 hours."
     )
 

@@ -147,7 +147,9 @@ def _ask_to_log_in() -> ResponseReturnValue:
         page = urlsplit(request.headers.get("HX-Current-URL", ""))
         wanted = page.path + (f"?{page.query}" if page.query else "")
         return "", 401, {"HX-Redirect": _log_in_url(wanted)}
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else ""
+    # After a form that was sent too late, its page: there it can be filled in and sent again.
+    page = urlsplit(request.referrer or "").path if request.method == "POST" else ""
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else page
     return redirect(_log_in_url(wanted))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from playwright.sync_api import Route, expect
 
 from rollcall import clock
@@ -12,6 +13,7 @@ from rollcall.extensions import db
 from rollcall.models import Campaign
 from tests.browser.conftest import Site, Window
 from tests.factories import attend, make_event, make_people, set_facts
+from tests.web.browser import PASSWORD
 
 
 def stage(site: Site) -> None:
@@ -149,3 +151,41 @@ def test_the_form_works_without_javascript(site: Site, window: Callable[..., Win
     expect(page.get_by_role("heading", level=1)).to_have_text("Check and send")
     page.get_by_role("button", name="Send now to 2 people").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("By hand")
+
+
+def log_in_again(page: Any, site: Site) -> None:
+    expect(page).to_have_url(f"{site.url}/login?next=/campaigns/new")
+    page.fill("[name=email]", site.staff.email)
+    page.fill("[name=password]", PASSWORD)
+    page.click("main button[type=submit]")
+
+
+@pytest.mark.parametrize("noticed_by", ["preview", "button"])
+def test_what_was_typed_outlives_a_session(
+    site: Site, window: Callable[..., Window], noticed_by: str
+):
+    stage(site)
+    seen = window()
+    page = seen.page
+    page.goto(f"{site.url}/campaigns/new")
+    page.get_by_label("Big Night").check()
+    page.get_by_label("Name", exact=True).fill("Half written")
+    expect(reach(page)).to_have_text("2 people will get this")
+    page.context.clear_cookies()
+    message = page.get_by_label("Message", exact=True)
+    if noticed_by == "preview":
+        message.fill("First line\nsecond line")
+    else:
+        message.evaluate("field => field.value = 'First line\\nsecond line'")
+        page.get_by_role("button", name="Save as draft").click()
+    log_in_again(page, site)
+    expect(message).to_have_value("First line\nsecond line")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Half written")
+    expect(page.get_by_label("Big Night")).to_be_checked()
+    expect(reach(page)).to_have_text("2 people will get this")
+    assert db.session.query(Campaign).count() == 0
+    # Given back once: the next new campaign is empty.
+    page.goto(f"{site.url}/campaigns/new")
+    expect(message).to_have_value("")
+    # Chromium writes every answer of 401 on the console.
+    seen.complaints = [text for text in seen.complaints if "401 (UNAUTHORIZED)" not in text]

@@ -51,6 +51,19 @@ def test_logging_out_ends_the_session(log_in):
     assert not browser.is_logged_in
 
 
+@pytest.mark.parametrize(
+    ("came_from", "leads_to"),
+    [
+        ("http://localhost/campaigns/new", "/login?next=/campaigns/new"),
+        ("http://elsewhere.example//evil.example", "/login"),
+        ("", "/login"),
+    ],
+)
+def test_a_form_sent_too_late_leads_back_to_its_page(browser, came_from: str, leads_to: str):
+    response = browser.post("/campaigns/new", headers={"Referer": came_from} if came_from else {})
+    assert (response.status_code, response.location) == (302, leads_to)
+
+
 def test_logging_out_takes_a_form_and_never_a_link(log_in):
     browser = log_in(Role.STAFF)
     assert browser.get("/logout").status_code == 405

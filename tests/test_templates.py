@@ -163,8 +163,7 @@ def test_who_was_left_out_reads_aloud(render: Render) -> None:
         counts=counts,
     )
     assert words(html) == (
-        "493 people matched. 81 were left out: 1 opted out, "
-        "80 had a message in the last 72 hours."
+        "493 people matched. 81 were left out: 1 opted out, 80 had a message in the last 72 hours."
     )
 
 

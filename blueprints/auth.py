@@ -8,6 +8,7 @@ from blueprints.addresses import is_own_address
 from blueprints.extensions import limiter
 from blueprints.sessions import begin_session, end_session, session_staff
 from rollcall.organisations.login import authenticate
+from rollcall.organisations.reading import list_organisations
 
 pages = Blueprint("auth", __name__)
 
@@ -30,7 +31,11 @@ def log_in() -> ResponseReturnValue:
     """Show the log-in form, or lead on who is logged in already."""
     if session_staff() is not None:
         return redirect(_wanted_address())
-    return render_template("auth/log_in.html", next=request.args.get("next", ""))
+    return render_template(
+        "auth/log_in.html",
+        next=request.args.get("next", ""),
+        nobody_yet=not list_organisations(),
+    )
 
 
 # Tries that fail are limited by network address and by e-mail address: guessing one account's

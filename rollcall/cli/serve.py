@@ -15,7 +15,8 @@ from rollcall.cli.common import Failure, LoneCommand
 from rollcall.config import ConfigError, Settings
 from rollcall.organisations.reading import list_organisations
 
-NOBODY_YET = """There is no organisation yet. In another terminal, in .venv's environment:
+NOBODY_YET = """There is no organisation yet. In another terminal, in this folder:
+  . .venv/bin/activate
   flask org create "My Organisation" --country CA --timezone America/Toronto
   flask staff create you@example.org --role super"""
 

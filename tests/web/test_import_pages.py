@@ -99,6 +99,7 @@ def test_an_eventbrite_file_goes_from_upload_to_report(browser, gala, settings):
     assert (run.state, run.added, run.rejected) == ("completed", 5, 1)
     assert "5 rows added" in report
     assert "1 row was rejected" in report
+    assert 'href="/campaigns/new?event=gala"' in report
     assert "hx-trigger" not in report.split('id="import-run"')[1].split(">")[0]
     sarah = db.session.scalars(sa.select(Person).filter_by(first_name="Sarah")).one()
     assert (sarah.phone, sarah.email) == ("+14165550123", "sarah.lee@example.com")

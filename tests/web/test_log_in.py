@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from rollcall.extensions import db
 from rollcall.models import AuditEntry, Role, StaffMember
+from tests.factories import make_organisation
 from tests.web.browser import PASSWORD, Browser
 
 
@@ -19,6 +20,12 @@ def test_the_right_password_lets_in_and_is_recorded(browser, member):
     entry = db.session.scalars(sa.select(AuditEntry)).one()
     assert (entry.action, entry.staff_id, entry.origin) == ("staff.log_in", staff.id, "browser")
     assert entry.address == "127.0.0.1"
+
+
+def test_an_empty_installation_says_how_somebody_can_log_in(browser):
+    assert "flask org create" in browser.get("/login").text
+    make_organisation()
+    assert "flask org create" not in browser.get("/login").text
 
 
 def test_a_wrong_password_and_an_unknown_address_are_told_apart_by_nothing(browser, member):

@@ -24,6 +24,6 @@ def bind_extensions(app: Flask) -> None:
     if isinstance(limiter.storage, MemoryStorage):
         # It starts its clean-up at once, in a thread that a command would wait for at its end:
         # for ever under libfaketime. The first try that is counted starts it again.
-        limiter.storage.timer
+        limiter.storage.timer.cancel()
     # The context processor would ask for the user on every page, an error page's too.
     login_manager.init_app(app, add_context_processor=False)

@@ -54,6 +54,7 @@ class CampaignScheduler:
             self._score_people, "interval", minutes=10, coalesce=True, max_instances=1
         )
         self._scheduler.start()
+        threading.Thread(target=self._keep_awake, name="wake", daemon=True).start()
         log.info("scheduler started", seconds=self._settings.scheduler_seconds)
 
     def stop(self) -> None:

@@ -28,10 +28,14 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 
 
-@contextmanager
-def schedulers(settings: Settings, number: int) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """So many processes that only run the scheduler; those still there are ended."""
-    environment = {
+# Debian's libfaketime, which gives a process another clock than the machine's.
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+needs_faketime = pytest.mark.skipif(FAKETIME is None, reason="libfaketime is not installed")
+IN_TWO_DAYS = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": "+2d"}
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    return {
         **os.environ,
         "ROLLCALL_INSTANCE": str(settings.instance_path),
         "DATABASE_URL": settings.database_url,
@@ -39,6 +43,14 @@ def schedulers(settings: Settings, number: int) -> Iterator[list[subprocess.Pope
         "ROLLCALL_SCHEDULER_SECONDS": "0.2",
         "ROLLCALL_SEND_BATCH": "5",
     }
+
+
+@contextmanager
+def schedulers(
+    settings: Settings, number: int, **more: str
+) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """So many processes that only run the scheduler; those still there are ended."""
+    environment = environment_of(settings) | more
     processes = [
         subprocess.Popen(
             [sys.executable, "-m", "flask", "scheduler", "run"],
@@ -151,3 +163,45 @@ def test_stopped_by_the_system_it_gives_its_campaigns_back(
     assert organisation_id is not None
     sent = read_outbox(settings.outbox_path, organisation_id, limit=1000)
     assert len(sent) == len({message.address for message in sent}) == 180
+
+
+def in_two_days(count: int) -> int:
+    """A campaign to so many people, scheduled for almost two days from now."""
+    organisation = make_organisation()
+    event = make_event(organisation, "show")
+    attend(event, make_people(organisation, count))
+    time_of_sending = real_clock.now() + timedelta(days=2, seconds=-30)
+    draft = CampaignDraft(
+        name="On Sunday",
+        channel=Channel.SMS,
+        message="Hello",
+        criteria=Criteria(events=("show",)),
+        local_time=time_of_sending.strftime("%Y-%m-%dT%H:%M:%S"),
+        timezone="UTC",
+    )
+    actor = make_actor(organisation)
+    campaign_id = create_campaign(actor, draft)
+    schedule_campaign(actor, campaign_id)
+    return campaign_id
+
+
+@needs_faketime
+def test_a_scheduler_looks_also_on_a_clock_that_was_moved(app: APIFlask, settings: Settings):
+    campaign_id = in_two_days(3)
+    with schedulers(settings, 1, **IN_TWO_DAYS):
+        wait_until(lambda: all_completed([campaign_id]))
+
+
+@needs_faketime
+def test_a_command_ends_also_on_a_clock_that_was_moved(app: APIFlask, settings: Settings):
+    campaign_id = in_two_days(3)
+    db.session.rollback()
+    subprocess.run(
+        [sys.executable, "-m", "flask", "campaign", "send-due"],
+        cwd=ROOT,
+        env=environment_of(settings) | IN_TWO_DAYS,
+        stdout=subprocess.DEVNULL,
+        check=True,
+        timeout=PATIENCE,
+    )
+    assert all_completed([campaign_id])

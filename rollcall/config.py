@@ -9,12 +9,51 @@ from pathlib import Path
 from typing import Any
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
-SMS_PROVIDERS = ("simulator",)
-EMAIL_PROVIDERS = ("simulator",)
+SMS_PROVIDERS = ("simulator", "twilio", "kannel", "smpp")
+EMAIL_PROVIDERS = ("simulator", "smtp")
 
 
 class ConfigError(Exception):
     """A setting is missing or unusable; the message names it and says how to mend it."""
+
+
+@dataclass(frozen=True)
+class TwilioSettings:
+    """Twilio's HTTP API; `sender` is a number, an alphanumeric sender or a service (MG…)."""
+
+    base_url: str
+    account_sid: str
+    auth_token: str
+    sender: str
+
+
+@dataclass(frozen=True)
+class KannelSettings:
+    """Kannel's sendsms interface."""
+
+    url: str
+    username: str
+    password: str
+    sender: str
+
+
+@dataclass(frozen=True)
+class SmppSettings:
+    """An SMSC that we bind to as transceiver, SMPP 3.4."""
+
+    host: str
+    port: int
+    system_id: str
+    password: str
+    sender: str
+
+
+@dataclass(frozen=True)
+class SmtpSettings:
+    """A mail server as smtp://user:password@host:port or smtps://…"""
+
+    url: str
+    sender: str
 
 
 @dataclass(frozen=True)
@@ -32,6 +71,12 @@ class Settings:
     simulator_refuses: tuple[str, ...]
     send_rate: float | None
     send_batch: int
+    send_concurrency: int
+    lease_seconds: float
+    twilio: TwilioSettings
+    kannel: KannelSettings
+    smpp: SmppSettings
+    smtp: SmtpSettings
     lateness_hours: float
     public_url: str
 
@@ -57,6 +102,9 @@ class Settings:
             simulator_refuses=tuple((values.get("ROLLCALL_SIMULATOR_REFUSES") or "").split()),
             send_rate=_positive(values, "ROLLCALL_SEND_RATE", 0) or None,
             send_batch=int(_positive(values, "ROLLCALL_SEND_BATCH", 100)),
+            send_concurrency=int(_positive(values, "ROLLCALL_SEND_CONCURRENCY", 16)),
+            lease_seconds=_positive(values, "ROLLCALL_LEASE_SECONDS", 60.0),
+            **_provider_settings(values),
             lateness_hours=_positive(values, "ROLLCALL_LATENESS_HOURS", 24.0),
             public_url=(values.get("PUBLIC_URL") or "http://127.0.0.1:5000").rstrip("/"),
         )
@@ -80,6 +128,35 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "WTF_CSRF_TIME_LIMIT": None,
         "LOGIN_LIMIT": "10 per minute",
         "OPENAPI_VERSION": "3.1.0",
+    }
+
+
+def _provider_settings(values: Mapping[str, str]) -> dict[str, Any]:
+    # What is missing for the chosen provider is told by the provider itself, when it is made.
+    def text(name: str, default: str = "") -> str:
+        return (values.get(name) or default).strip()
+
+    return {
+        "twilio": TwilioSettings(
+            text("TWILIO_BASE_URL", "https://api.twilio.com").rstrip("/"),
+            text("TWILIO_ACCOUNT_SID"),
+            text("TWILIO_AUTH_TOKEN"),
+            text("TWILIO_FROM"),
+        ),
+        "kannel": KannelSettings(
+            text("KANNEL_URL"),
+            text("KANNEL_USERNAME"),
+            text("KANNEL_PASSWORD"),
+            text("KANNEL_FROM"),
+        ),
+        "smpp": SmppSettings(
+            text("SMPP_HOST"),
+            int(_positive(values, "SMPP_PORT", 2775)),
+            text("SMPP_SYSTEM_ID"),
+            text("SMPP_PASSWORD"),
+            text("SMPP_FROM"),
+        ),
+        "smtp": SmtpSettings(text("SMTP_URL"), text("SMTP_FROM")),
     }
 
 

@@ -42,6 +42,14 @@ class OnFailure(enum.StrEnum):
     ESTIMATE = "estimate"
 
 
+class QuietHours(enum.StrEnum):
+    """What a text message does that would arrive in somebody's quiet hours."""
+
+    WAIT = "wait"  # until the recipient's morning
+    SKIP = "skip"  # hold it back
+    OVERRIDE = "override"  # send it all the same: an admin's decision
+
+
 class AudienceSource(enum.IntEnum):
     """How a person came into an audience: the bits of `Source`, added up."""
 
@@ -66,6 +74,10 @@ class Reason(enum.IntEnum):
     OPTED_OUT = 4
     RECENTLY_MESSAGED = 5
     DUPLICATE_ADDRESS = 6
+    QUIET_HOURS = 10
+    EXPIRED = 11  # still waiting when the campaign's "not after" time came
+    SET_ASIDE = 12  # the program broke at this recipient again and again
+    PROVIDER_BUSY = 13  # only while waiting: refused for now, to be tried again
     CRITERIA_NO_LONGER_MET = 20
 
     @property
@@ -118,6 +130,11 @@ class Campaign(Model):
     targeting_criteria: Mapped[str | None] = mapped_column(sa.Text)
     audience_mode: Mapped[AudienceMode] = mapped_column(sa.String(20), default=AudienceMode.FROZEN)
     on_failure: Mapped[OnFailure] = mapped_column(sa.String(20), default=OnFailure.FAIL)
+    quiet_hours: Mapped[QuietHours] = mapped_column(
+        sa.String(10), default=QuietHours.WAIT, server_default="wait"
+    )
+    # Nothing goes out after this moment; chosen in the zone of the scheduled time.
+    not_after: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     scheduled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     scheduled_timezone: Mapped[str | None] = mapped_column(sa.String(64))
@@ -179,20 +196,32 @@ class Recipient(Model):
     state: Mapped[RecipientState] = mapped_column(
         Code(RecipientState), default=RecipientState.QUEUED
     )
+    # Why held back; of somebody queued, what they wait for until `not_before`.
     held_reason: Mapped[Reason | None] = mapped_column(Code(Reason))
+    not_before: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # How often the recipient was claimed and the process then died before the wire.
+    claims: Mapped[int] = mapped_column(sa.SmallInteger, default=0, server_default="0")
     address: Mapped[str | None] = mapped_column(Key)
 
 
 class Attempt(Model):
     """One request for one recipient: written down before it goes to the wire.
 
-    `outcome` is None until it is known; the token is random and travels with the message.
+    `outcome` is None until it is known, and QUEUED where the provider proved that it accepted
+    nothing, so that another attempt follows. The token is random and travels with the message.
     """
 
     __tablename__ = "attempt"
     __table_args__ = (
         sa.Index("ix_attempt_campaign_id", "campaign_id", "person_id"),
         sa.Index("ix_attempt_person_id", "person_id", "started_at"),
+        # An SMSC's receipt names its own id and nothing of ours.
+        sa.Index(
+            "ix_attempt_smpp",
+            "provider_message_id",
+            sqlite_where=sa.text("provider = 'smpp'"),
+            postgresql_where=sa.text("provider = 'smpp'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -207,5 +236,8 @@ class Attempt(Model):
     provider_message_id: Mapped[str | None] = mapped_column(sa.String(120))
     error_code: Mapped[str | None] = mapped_column(sa.String(40))
     error_text: Mapped[str | None] = mapped_column(sa.String(300))
+    receipt_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # What staff decided of a message in doubt: "sent" (count it so) or "again".
+    resolution: Mapped[str | None] = mapped_column(sa.String(10))
     parts: Mapped[int] = mapped_column(sa.SmallInteger, default=1)
     cost: Mapped[Decimal] = mapped_column(Money, default=Decimal(0))

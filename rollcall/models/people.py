@@ -89,6 +89,8 @@ class PersonFacts(Model):
     opted_out_sms: Mapped[bool] = mapped_column(default=False)
     opted_out_email: Mapped[bool] = mapped_column(default=False)
     phone_country: Mapped[str] = mapped_column(sa.String(2), default="")  # for the cost
+    # Where a text message arrives, for quiet hours: see `rollcall.messages.quiet`; "" is unknown.
+    phone_zones: Mapped[str] = mapped_column(sa.String(200), default="", server_default="")
     recency: Mapped[int | None] = mapped_column(sa.SmallInteger)
     frequency: Mapped[int | None] = mapped_column(sa.SmallInteger)
     monetary: Mapped[int | None] = mapped_column(sa.SmallInteger)

@@ -12,7 +12,13 @@ from datetime import datetime
 from pathlib import Path
 
 from rollcall import clock
-from rollcall.providers.base import Outcome, OutgoingMessage, ProviderError
+from rollcall.providers.base import (
+    Declaration,
+    Finding,
+    Outcome,
+    OutgoingMessage,
+    ProviderError,
+)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS message (
@@ -57,10 +63,35 @@ class Simulator:
     """Writes each message to the outbox; refuses the addresses that it was told to refuse."""
 
     name = "simulator"
+    together = 100
+    declaration = Declaration(
+        label="Simulator",
+        channels=("sms", "email"),
+        proves_refusal=("The address is one that it was told to refuse.",),
+        leaves_doubt=("Its outbox can't be written to.",),
+        rate=None,
+        receipts="none",
+    )
 
     def __init__(self, outbox: Path, refused: Collection[str] = ()) -> None:
         self._outbox = outbox
         self._refused = frozenset(refused)
+
+    def connect(self, timeout: float) -> "Simulator":
+        """Return the simulator itself, which needs no line."""
+        return self
+
+    def close(self) -> None:
+        """Do nothing: each call opens and closes the outbox."""
+
+    def check(self) -> list[Finding]:
+        """Look whether the outbox can be opened."""
+        try:
+            with _opened(self._outbox):
+                pass
+        except (OSError, sqlite3.Error) as error:
+            return [Finding(False, f"The outbox {self._outbox} can't be opened: {error}.")]
+        return [Finding(True, "Nothing leaves this machine: messages are kept in the outbox.")]
 
     def send(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
         """Keep all messages in one commit; each outcome names the message's place in the outbox."""

@@ -227,7 +227,7 @@ def put_on_wire(provider: Provider, intents: Sequence[Intent]) -> list[Outcome]:
     What the provider says nothing of, for whatever fault of its own, is in doubt.
     """
     try:
-        outcomes = provider.send([intent.message for intent in intents])
+        outcomes = list(provider.connect(10).send([intent.message for intent in intents]))
     except Exception as error:  # whatever happened, the messages may have gone out
         log.error("provider broke", provider=provider.name, error=repr(error))
         outcomes = []

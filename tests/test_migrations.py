@@ -1,13 +1,85 @@
-"""Upgrading an empty database gives exactly the tables that the models describe."""
+"""Upgrading an empty database gives the models' tables, and what was there before is kept."""
 
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from apiflask import APIFlask
+from flask_migrate import upgrade
 
+from app import create_app
 from rollcall.extensions import db
+from tests.conftest import make_settings
+from tests.factories import NOON
 
 
 def test_upgrading_gives_the_models(app: APIFlask):
     with db.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, db.metadata) == []
+
+
+@pytest.fixture
+def bare_database(
+    database_kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[str]:
+    """The URL of a database without a single table, which is gone after the test."""
+    if database_kind == "sqlite":
+        yield f"sqlite:///{tmp_path / 'bare.sqlite'}"
+        return
+    url = sa.make_url(request.getfixturevalue("postgresql_url"))
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("CREATE DATABASE bare")
+        yield url.set(database="bare").render_as_string(hide_password=False)
+        connection.exec_driver_sql("DROP DATABASE bare WITH (FORCE)")
+    engine.dispose()
+
+
+def test_people_who_were_known_before_get_the_zones_of_their_phones(
+    bare_database: str, tmp_path: Path
+):
+    people = [
+        (1, "+13055550123", "", "America/New_York US-FL"),
+        (2, "+13055550124", "Europe/Paris", "Europe/Paris US-FL"),
+        (3, None, "Europe/Paris", ""),
+        (4, "+61412345678", "", "+61"),
+    ]
+    app = create_app(make_settings(tmp_path, bare_database))
+    with app.app_context():
+        upgrade(revision="0001")
+        with db.engine.begin() as connection:
+            _insert(connection, "organisation", id=1, slug="acme", name="Acme", country="CA")
+            for person_id, phone, timezone, _ in people:
+                _insert(connection, "person", id=person_id, phone=phone, timezone=timezone)
+                _insert(connection, "person_facts", person_id=person_id)
+        upgrade()
+        with db.engine.connect() as connection:
+            found = connection.exec_driver_sql(
+                "SELECT person_id, phone_zones FROM person_facts ORDER BY person_id"
+            ).all()
+        db.engine.dispose()
+    assert [tuple(row) for row in found] == [(key, zones) for key, _, _, zones in people]
+
+
+def _insert(connection: sa.Connection, table_name: str, /, **values: object) -> None:
+    """Add a row as the database stood then; what is not given gets any value of its type."""
+    table = sa.Table(table_name, sa.MetaData(), autoload_with=connection, resolve_fks=False)
+    row: dict[str, object] = {}
+    for column in table.columns:
+        if column.name in values:
+            row[column.name] = values[column.name]
+        elif column.name == "organisation_id":
+            row[column.name] = 1
+        elif not column.nullable and column.server_default is None:
+            row[column.name] = _any_value(column, values)
+    connection.execute(table.insert(), [row])
+
+
+def _any_value(column: sa.Column[object], values: dict[str, object]) -> object:
+    kinds = {bool: False, int: 0, datetime: NOON, str: f"x{values.get('id', '')}"}
+    return kinds[column.type.python_type]

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 
 from sqlalchemy import Text
 
+from rollcall.messages.quiet import phone_zones
+
 
 # revision identifiers, used by Alembic.
 revision = '0002'
@@ -119,6 +121,36 @@ def upgrade():
         batch_op.add_column(sa.Column('claims', sa.SmallInteger(), server_default='0', nullable=False))
 
     # ### end Alembic commands ###
+    fill_phone_zones()
+
+
+def fill_phone_zones():
+    """Say of the people who are known already where their phones are, for quiet hours.
+
+    A batch at a time, and one UPDATE for all of a batch who are in the same place: with a
+    million people these are some thousand statements.
+    """
+    connection = op.get_bind()
+    person = sa.table('person', sa.column('id'), sa.column('phone'), sa.column('timezone'))
+    facts = sa.table('person_facts', sa.column('person_id'), sa.column('phone_zones'))
+    after = 0
+    while True:
+        rows = connection.execute(
+            sa.select(person.c.id, person.c.phone, person.c.timezone)
+            .where(person.c.id > after, person.c.phone.is_not(None))
+            .order_by(person.c.id)
+            .limit(5000)
+        ).all()
+        if not rows:
+            return
+        after = rows[-1].id
+        alike = {}
+        for row in rows:
+            alike.setdefault(phone_zones(row.phone, row.timezone), []).append(row.id)
+        for zones, ids in alike.items():
+            connection.execute(
+                sa.update(facts).where(facts.c.person_id.in_(ids)).values(phone_zones=zones)
+            )
 
 
 def downgrade():

@@ -204,8 +204,10 @@ def _openings(zone: ZoneInfo, day: date, opens: time) -> list[datetime]:
 
 
 def _transitions(zone: ZoneInfo, day: date) -> Iterator[datetime]:
-    low = datetime.combine(day, time(0), zone).astimezone(UTC)
-    high = low + timedelta(hours=26)
+    low, high = (
+        datetime.combine(midnight, time(0), zone).astimezone(UTC)
+        for midnight in (day, day + timedelta(days=1))
+    )
     before, after = (moment.astimezone(zone).utcoffset() for moment in (low, high))
     if before == after:
         return

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from rollcall.extensions import db
 from rollcall.messages.pricing import country_of_phone
+from rollcall.messages.quiet import phone_zones
 from rollcall.models import Channel, Person, PersonFacts, Suppression
 from rollcall.models.types import IdList, IsOneOf
 
@@ -21,17 +22,17 @@ def hash_address(channel: Channel, address: str) -> str:
 def refresh_facts(
     organisation_id: int, person_ids: Collection[int], old_addresses: Iterable[str] = ()
 ) -> None:
-    """Derive the address, sharing and opt-out flags of these people anew.
+    """Derive the address, zone, sharing and opt-out columns of these people anew.
 
-    Call it inside the transaction after people were added or their addresses changed;
-    `old_addresses` are those that they no longer have, so that whoever shared one with
-    them is no longer marked as sharing it. A missing facts row is added.
+    Call it inside the transaction after people were added or their addresses or time zones
+    changed; `old_addresses` are those that they no longer have, so that whoever shared one
+    with them is no longer marked as sharing it. A missing facts row is added.
     """
     if not person_ids:
         return
     db.session.flush()
     people = db.session.execute(
-        sa.select(Person.id, Person.phone, Person.email).where(
+        sa.select(Person.id, Person.phone, Person.email, Person.timezone).where(
             _is_one_of(Person.id, person_ids), Person.organisation_id == organisation_id
         )
     ).all()
@@ -83,6 +84,7 @@ _UPDATE = (
         has_phone=sa.bindparam("b_has_phone"),
         has_email=sa.bindparam("b_has_email"),
         phone_country=sa.bindparam("b_phone_country"),
+        phone_zones=sa.bindparam("b_phone_zones"),
         opted_out_sms=sa.bindparam("b_opted_out_sms"),
         opted_out_email=sa.bindparam("b_opted_out_email"),
         # Whoever has no address any more shares none; the others are marked afterwards.
@@ -117,6 +119,7 @@ def _derived(row: Any, suppressed: set[str]) -> dict[str, Any]:
         "has_phone": row.phone is not None,
         "has_email": row.email is not None,
         "phone_country": (country_of_phone(row.phone) or "") if row.phone else "",
+        "phone_zones": phone_zones(row.phone, row.timezone) if row.phone else "",
         "opted_out_sms": _is_suppressed(Channel.SMS, row.phone, suppressed),
         "opted_out_email": _is_suppressed(Channel.EMAIL, row.email, suppressed),
     }

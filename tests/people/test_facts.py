@@ -18,12 +18,14 @@ from tests.factories import NOON, make_actor, make_organisation, make_person
 PHONES = ("", "+14165550101", "+14165550102", "+447400123456")
 EMAILS = ("", "a@example.org", "b@example.org")
 NAMES = ("Ada", "Bob", "Cleo")
+ZONES = ("", "America/Vancouver")
 
 drafts = st.builds(
     PersonDraft,
     phone=st.sampled_from(PHONES),
     email=st.sampled_from(EMAILS),
     first_name=st.sampled_from(NAMES),
+    timezone=st.sampled_from(ZONES),
 )
 steps = st.lists(
     st.one_of(
@@ -55,6 +57,8 @@ class Plain:
                 (Channel.SMS, person.phone) in self.refused,
                 (Channel.EMAIL, person.email) in self.refused,
                 {"+1": "CA", "+4": "GB"}.get((person.phone or "")[:2], ""),
+                ((person.phone or "") and person.timezone)
+                or {"+1": "America/Toronto", "+4": "+44"}.get((person.phone or "")[:2], ""),
             )
             for person in people
         }
@@ -69,7 +73,7 @@ def take_step(actor, plain: Plain, step: tuple) -> None:
         add_person(actor, given)
     elif kind == "take in":
         rows = [
-            CheckedPerson(d.phone or None, d.email or None, d.first_name)
+            CheckedPerson(d.phone or None, d.email or None, d.first_name, timezone=d.timezone)
             for d in given
             if d.phone or d.email
         ]
@@ -121,6 +125,7 @@ def read_facts(people: list[Person]) -> dict[int, tuple[object, ...]]:
             facts.opted_out_sms,
             facts.opted_out_email,
             facts.phone_country,
+            facts.phone_zones,
         )
     return found
 

@@ -27,6 +27,8 @@ _OPTED_OUT = {
     Channel.SMS: PersonFacts.opted_out_sms,
     Channel.EMAIL: PersonFacts.opted_out_email,
 }
+# What somebody's facts row is derived from.
+_READ_BY_FACTS = frozenset(["phone", "email", "timezone"])
 _ATTENDS = (Standing.ATTENDING, Standing.CHECKED_IN)
 _WITHDRAWS = {
     Standing.CANCELLED: "cancelled",
@@ -92,8 +94,8 @@ class PeopleIntake:
         lock_people(self._organisation_id)
         placed = self._place(rows, tally)
         drafts = self._draft(placed)
-        addresses_changed = self._store(placed, drafts, now)
-        refresh_facts(self._organisation_id, addresses_changed)
+        facts_changed = self._store(placed, drafts, now)
+        refresh_facts(self._organisation_id, facts_changed)
         news = self._opt_out(placed, drafts, now)
         news |= _mark_bounced(placed, drafts)
         news |= self._attend(placed, now)
@@ -172,7 +174,7 @@ class PeopleIntake:
         return drafts
 
     def _store(self, placed: list[_Placed], drafts: dict[int, Draft], now: datetime) -> set[int]:
-        """Add the new people, change the known ones; return whose addresses are other now."""
+        """Add the new people, change the known ones; return whose facts are other now."""
         new = [key for key in drafts if key < 0]
         added = insert_people([drafts[key].for_insert(self._organisation_id, now) for key in new])
         ids = dict(zip(new, added, strict=True))
@@ -180,7 +182,7 @@ class PeopleIntake:
             one.person_id = ids.get(one.key, one.key)
         changed = {key: draft for key, draft in drafts.items() if key > 0 and draft.changed}
         _update_people(changed, now)
-        moved = {key for key, draft in changed.items() if draft.changed & {"phone", "email"}}
+        moved = {key for key, draft in changed.items() if draft.changed & _READ_BY_FACTS}
         return moved | set(added)
 
     def _opt_out(self, placed: list[_Placed], drafts: dict[int, Draft], now: datetime) -> set[int]:

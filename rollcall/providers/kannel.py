@@ -1,0 +1,348 @@
+"""Kannel: a gateway of one's own, asked over the HTTP interface of its smsbox.
+
+The answers are those of gw/smsbox.c, version 1.4.5, and of the user's guide, chapter 6 ("SMS
+push") and chapter 7 (delivery reports).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qsl, quote, quote_plus, urlencode
+
+from rollcall.config import KannelSettings
+from rollcall.messages.parts import count_parts
+from rollcall.providers.base import (
+    Declaration,
+    Finding,
+    Inbound,
+    Outcome,
+    OutgoingMessage,
+    ProviderError,
+    Receipt,
+)
+from rollcall.providers.http import (
+    Address,
+    Answer,
+    HttpLine,
+    doubt,
+    read_address,
+    read_retry_after,
+)
+
+# Delivered, failed, taken by the network, refused by it: all but "buffered" (4), which says no
+# more than "taken" does.
+_RECEIPTS_WANTED = 1 + 2 + 8 + 16
+_ACCEPTED = ("0: Accepted for delivery", "3: Queued for later delivery", "Sent.")
+_NO_LOG_IN = "Authorization failed"
+_NOT_ROUTABLE = "Not routable"
+_TRY_LATER = "Temporal failure"
+_NO_RECEIVER = "Missing receiver"
+_CHECK_SECONDS = 5.0
+_CHECK_LOG_IN = (
+    "Kannel did not accept the log-in: check KANNEL_USERNAME, KANNEL_PASSWORD, and whether "
+    "user-allow-ip of its sendsms-user lets this machine in."
+)
+
+# What smsbox says with 400, how it reads for staff, and whether everybody's message would meet
+# the same.
+_REFUSALS = (
+    (
+        "Number(s) has/have been denied",
+        "The gateway's white or black list refuses this number, or it is no phone number.",
+        False,
+    ),
+    (_NO_RECEIVER, "The gateway got no phone number.", False),
+    ("Empty receiver", "The gateway got no phone number.", False),
+    (
+        "Sender missing",
+        "The gateway knows no sender: set KANNEL_FROM, or global-sender in its settings.",
+        True,
+    ),
+    (
+        "DLR-URL field misformed",
+        "The gateway can't use the address for receipts: PUBLIC_URL must begin with http:// or "
+        "https://.",
+        True,
+    ),
+    ("Charset or body misformed", "The gateway can't read the text of this message.", False),
+)
+
+# The end states of SMPP 3.4, section 5.2.28, as they stand in the text of a receipt.
+_END_STATES = {
+    "UNDELIV": "The network could not deliver the message.",
+    "EXPIRED": "The phone was not reached in time, and the network gave up.",
+    "DELETED": "The network deleted the message.",
+    "REJECTD": "The network rejected the message.",
+    "UNKNOWN": "The network does not know what became of the message.",
+}
+
+
+class Kannel:
+    """Hands messages to Kannel one at a time, over kept lines."""
+
+    name = "kannel"
+    together = 1
+    declaration = Declaration(
+        label="Kannel",
+        channels=("sms",),
+        proves_refusal=(
+            "The gateway's name is unknown, or it can't be connected to.",
+            "400: the gateway names what it does not accept.",
+            "403: wrong user name or password, or no network carries this number.",
+            "404: the address in KANNEL_URL is not that of sendsms.",
+            "429: too many requests.",
+            "503 with Kannel's own words “Temporal failure, try again later.”",
+        ),
+        leaves_doubt=(
+            "The request went out and no answer came in time, or only a part of one.",
+            "The line broke after the request began to go out.",
+            "500, 502, 504, a 503 in other words than Kannel's, or any other answer.",
+        ),
+        rate=None,
+        receipts="webhook",
+    )
+
+    def __init__(self, settings: KannelSettings) -> None:
+        self._settings = settings
+        self.address = read_address(settings.url)
+
+    def connect(self, timeout: float) -> "KannelLine":
+        """Return a line that is opened when first used."""
+        return KannelLine(self, timeout)
+
+    def missing(self) -> list[str]:
+        """Say which settings are missing or unusable, one sentence each."""
+        values = self._settings
+        found = []
+        if not values.url:
+            found.append(
+                "KANNEL_URL is not set: give the whole address of sendsms, such as "
+                "http://127.0.0.1:13013/cgi-bin/sendsms."
+            )
+        elif self.address is None:
+            found.append("KANNEL_URL is no web address: it begins with http:// or https://.")
+        if not values.username:
+            found.append("KANNEL_USERNAME is not set: give the username of Kannel's sendsms-user.")
+        if not values.password:
+            found.append("KANNEL_PASSWORD is not set: give the password of Kannel's sendsms-user.")
+        return found
+
+    def check(self) -> list[Finding]:
+        """Look whether the settings are complete, Kannel answers and the log-in is accepted.
+
+        Asks to send a message to nobody, which Kannel refuses after it has looked at the log-in.
+        """
+        missing = self.missing()
+        if missing or self.address is None:
+            return [Finding(False, text) for text in missing]
+        findings = [Finding(True, "The settings are complete.")]
+        line = HttpLine(self.address, _CHECK_SECONDS)
+        try:
+            answer = line.ask("GET", self.target({}), {})
+        except ProviderError as error:
+            return [*findings, Finding(False, error.text)]
+        finally:
+            line.close()
+        findings.append(Finding(True, f"{self.address.authority} answers."))
+        if answer.status == 400 and answer.text.startswith(_NO_RECEIVER):
+            return [*findings, Finding(True, "Kannel accepts the log-in.")]
+        error = self.read_refusal(answer)
+        return [*findings, Finding(False, error.text)]
+
+    def target(self, values: Mapping[str, str]) -> str:
+        """Return what to ask the server for: sendsms with the log-in and the values."""
+        log_in = {"username": self._settings.username, "password": self._settings.password}
+        query = urlencode({**log_in, **values}, errors="replace")
+        target = self.address.target if self.address else "/"
+        return f"{target}{'&' if '?' in target else '?'}{query}"
+
+    def describe(self, message: OutgoingMessage) -> dict[str, str]:
+        """Return the values of sendsms for one message."""
+        values = {
+            "to": message.address,
+            "text": message.text,
+            "charset": "UTF-8",
+            "coding": "0" if count_parts(message.text).encoding == "GSM-7" else "2",
+        }
+        if self._settings.sender:
+            values["from"] = self._settings.sender
+        if message.receipt_url is not None:
+            values["dlr-mask"] = str(_RECEIPTS_WANTED)
+            values["dlr-url"] = _receipt_address(message.receipt_url)
+        return values
+
+    def read_refusal(self, answer: Answer) -> ProviderError:
+        """Return the error that an answer stands for which is no acceptance."""
+        status, code = answer.status, str(answer.status)
+        said = self._quote(answer.text)
+        if status == 403:
+            if said.startswith(_NOT_ROUTABLE):
+                return ProviderError(
+                    "403-not-routable", "None of the gateway's networks carries this number."
+                )
+            return ProviderError(code, _CHECK_LOG_IN, provider_wide=True)
+        if status == 400:
+            return _read_bad_request(said)
+        if status == 429:
+            return ProviderError(
+                code,
+                "The gateway asks for fewer messages at a time.",
+                permanent=False,
+                provider_wide=True,
+                retry_after=read_retry_after(answer.headers),
+            )
+        if status == 503 and said.startswith(_TRY_LATER):
+            return ProviderError(
+                code,
+                "The gateway can't take messages at the moment.",
+                permanent=False,
+                provider_wide=True,
+                retry_after=read_retry_after(answer.headers),
+            )
+        if status in (401, 404, 405, 407):
+            return ProviderError(
+                code,
+                f"Kannel's sendsms is not at the address in KANNEL_URL: {status} came from there.",
+                provider_wide=True,
+            )
+        return doubt(code, f"The gateway answered {status}: nobody knows if it took the message.")
+
+    def _quote(self, text: str) -> str:
+        """Return the first words of an answer, without the password should it stand in them."""
+        password = self._settings.password
+        for form in {password, quote(password), quote(password, safe=""), quote_plus(password)}:
+            text = text.replace(form, "…") if form else text
+        line = " ".join("".join(c if c.isprintable() else " " for c in text[:2000]).split())
+        return line[:160]
+
+
+class KannelLine:
+    """One line to Kannel's smsbox."""
+
+    def __init__(self, kannel: Kannel, timeout: float) -> None:
+        self._kannel = kannel
+        self._timeout = timeout
+        self._line: HttpLine | None = None
+
+    def close(self) -> None:
+        """End the line."""
+        if self._line is not None:
+            self._line.close()
+
+    def send(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
+        """Hand over each message, once, and say what Kannel answered; it gives no ids."""
+        missing = self._kannel.missing()
+        address = self._kannel.address
+        if missing or address is None:
+            error = ProviderError("settings", " ".join(missing), provider_wide=True)
+            return [Outcome(message.token, error=error) for message in messages]
+        return [self._send_one(message, address) for message in messages]
+
+    def _send_one(self, message: OutgoingMessage, address: Address) -> Outcome:
+        self._line = self._line or HttpLine(address, self._timeout)
+        try:
+            target = self._kannel.target(self._kannel.describe(message))
+            answer = self._line.ask("GET", target, {})
+        except ProviderError as error:
+            return Outcome(message.token, error=error)
+        if answer.status in (200, 202) and answer.text.startswith(_ACCEPTED):
+            return Outcome(message.token)
+        return Outcome(message.token, error=self._kannel.read_refusal(answer))
+
+
+def read_kannel_receipt(values: Mapping[str, str], reference: str | None = None) -> Receipt | None:
+    """Return what a request to our receipt address reports; None where it reports nothing yet.
+
+    `values` are the parameters that we asked for in dlr-url, `reference` ours from its path.
+    `status` is a set of bits: 1 delivered, 2 failed, 4 and 8 taken by the network, 16 refused by
+    it; further bits (32: on its way, or expired with 2) only add to these.
+    """
+    text = values.get("status", "")
+    if not (text.isascii() and text.isdigit()):
+        return None
+    status = int(text)
+    if status & 1:
+        return Receipt("delivered", reference)
+    if status & (2 | 16):
+        code, words = _read_reason(status, values.get("reply", ""))
+        return Receipt("failed", reference, error_code=code, error_text=words)
+    if status & (4 | 8):
+        return Receipt("sent", reference)
+    return None
+
+
+def read_kannel_inbound(query: bytes | str) -> Inbound | None:
+    """Return the message that Kannel brought to the address in get-url; None where it is none.
+
+    `query` is the raw query string, since a text in UTF-16 is no longer one once it has been
+    decoded as UTF-8.
+    """
+    raw = query.decode("latin-1") if isinstance(query, bytes) else query
+    found = parse_qsl(raw, keep_blank_values=True, encoding="latin-1", max_num_fields=50)
+    values = dict(found)
+    address = _write_international(values.get("from", ""))
+    message_id = values.get("id", "")
+    if not address or not message_id:
+        return None
+    text = _decode(values.get("text", "").encode("latin-1"), values)
+    return Inbound(message_id, address, values.get("to", "").strip(), text)
+
+
+def _receipt_address(url: str) -> str:
+    """Return the address for receipts with Kannel's escape codes: the status and its reason."""
+    joint = "&" if "?" in url else "?"
+    return f"{url.replace('%', '%%')}{joint}status=%d&reply=%A&smsc=%i"
+
+
+def _read_bad_request(said: str) -> ProviderError:
+    for beginning, text, everybody in _REFUSALS:
+        if said.startswith(beginning):
+            return ProviderError("400", text, provider_wide=everybody)
+    return ProviderError("400", f"The gateway refused the message: {said}")
+
+
+def _read_reason(status: int, reply: str) -> tuple[str, str]:
+    """Return a code and words for a failure, from the text that the network gave with it."""
+    state = re.search(r"stat:\s*([A-Z]+)", reply)
+    number = re.search(r"err:\s*(\w+)", reply)
+    refused = re.match(r"NACK/(\w+)/?(.*)", reply, re.DOTALL)
+    if state:
+        code = state[1] + (f" {number[1]}" if number and number[1].strip("0") else "")
+        words = _END_STATES.get(state[1], _END_STATES["UNDELIV"])
+        return code[:40], words
+    if refused:
+        said = f": {refused[2].strip()}" if refused[2].strip() else ""
+        return refused[1][:40], f"The network refused the message{said[:160]}."
+    if status & 16:
+        return "rejected", "The network refused the message."
+    return "failed", _END_STATES["EXPIRED" if status & 32 else "UNDELIV"]
+
+
+def _decode(text: bytes, values: Mapping[str, str]) -> str:
+    """Return the text in whatever its octets are, with signs in place of what can't be read.
+
+    A reply with a broken octet may still be somebody's STOP: it is never turned away.
+    """
+    charset = values.get("charset", "").strip().lower()
+    if charset in ("ucs-2", "ucs2") or (not charset and values.get("coding") == "2"):
+        charset = "utf-16-be"
+    try:
+        # Octets without a named meaning: most senders write UTF-8, older ones Latin-1.
+        return text.decode(charset if charset not in ("", "8-bit") else "utf-8")
+    except UnicodeDecodeError:
+        return text.decode(charset, "replace") if charset.startswith("utf") else _read_old(text)
+    except LookupError:
+        return _read_old(text)
+
+
+def _read_old(text: bytes) -> str:
+    return text.decode("latin-1")
+
+
+def _write_international(number: str) -> str:
+    """Return a phone number with its plus; networks often leave it out, or write 00 for it."""
+    number = re.sub(r"[\s().-]", "", number)
+    if number.startswith("00"):
+        return "+" + number[2:]
+    if number.isascii() and number.isdigit() and len(number) > 8 and number[0] != "0":
+        return "+" + number
+    return number

@@ -117,7 +117,12 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "SECRET_KEY": settings.secret_key or ("demo" if settings.demo else secrets.token_hex()),
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         # Enough for every web thread and every campaign that is sent at the same time.
-        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_size": 16, "max_overflow": 32, "pool_pre_ping": True},
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "pool_size": 16,
+            "max_overflow": 32,
+            "pool_pre_ping": True,
+            "hide_parameters": True,
+        },
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": settings.public_url.startswith("https://"),

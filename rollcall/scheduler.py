@@ -8,7 +8,6 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -18,7 +17,8 @@ from rollcall.actors import scheduler_actor
 from rollcall.audience.rfm import compute_rfm, find_organisations_to_score
 from rollcall.config import Settings
 from rollcall.extensions import db
-from rollcall.sending.claims import Claim, claim_campaign, find_due_campaigns
+from rollcall.sending.claims import Claim
+from rollcall.sending.due import claim_work, find_work
 from rollcall.sending.runner import run_campaign
 
 log = structlog.get_logger()
@@ -93,14 +93,13 @@ class CampaignScheduler:
                 db.session.remove()
 
     def _claim_and_run(self) -> None:
-        lateness = timedelta(hours=self._settings.lateness_hours)
-        for campaign_id in find_due_campaigns():
+        for campaign_id in find_work(self._settings):
             # A claim is taken only with a thread free to use it, else its lease would run out.
             if self._stop.is_set() or not self._free.acquire(blocking=False):
                 return
             claim = None
             try:
-                claim = claim_campaign(campaign_id, lateness)
+                claim = claim_work(campaign_id, self._settings)
                 if claim is not None:
                     self._runs.submit(self._run, claim)
             finally:

@@ -24,7 +24,7 @@ def test_claims_that_fail_use_up_no_thread(
         raise OperationalError("SELECT", {}, Exception("the database is away"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(scheduler, "claim_campaign", fail)
+        patch.setattr(scheduler, "claim_work", fail)
         for _ in range(CAMPAIGNS_AT_ONCE):
             with pytest.raises(OperationalError):
                 looking._claim_and_run()

@@ -15,8 +15,9 @@ from rollcall.campaigns.states import change_state
 from rollcall.errors import Conflict
 from rollcall.extensions import db, write
 from rollcall.models import Campaign, CampaignState
+from rollcall.monitoring.alerts import raise_alert
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=60)  # unless the settings say otherwise
 BEGUN = (CampaignState.PREPARING, CampaignState.SENDING)
 OWNED = (*BEGUN, CampaignState.CANCELLED)
 OWNER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
@@ -29,6 +30,7 @@ class Claim:
     campaign_id: int
     organisation_id: int
     fence: int
+    lease: timedelta = LEASE
 
 
 class ClaimLost(Exception):
@@ -57,7 +59,7 @@ def find_due_campaigns(limit: int = 50) -> list[int]:
     return list(db.session.scalars(statement))
 
 
-def claim_campaign(campaign_id: int, lateness: timedelta) -> Claim | None:
+def claim_campaign(campaign_id: int, lateness: timedelta, lease: timedelta = LEASE) -> Claim | None:
     """Claim a due campaign: of all processes that try, one gets it and the others None.
 
     One that was due longer ago than `lateness`, or was begun and then left alone for so long, is
@@ -76,11 +78,13 @@ def claim_campaign(campaign_id: int, lateness: timedelta) -> Claim | None:
                 Campaign.state.in_(OWNED),
                 sa.or_(Campaign.lease_until.is_(None), Campaign.lease_until <= now),
             )
-            .values(owner=OWNER, fence=row.fence + 1, lease_until=now + LEASE)
+            .values(owner=OWNER, fence=row.fence + 1, lease_until=now + lease)
             .returning(Campaign.id)
             .execution_options(synchronize_session=False)
         ).all()
-        return Claim(campaign_id, row.organisation_id, row.fence + 1) if claimed else None
+        if not claimed:
+            return None
+        return Claim(campaign_id, row.organisation_id, row.fence + 1, lease)
 
 
 def _read_due(campaign_id: int, now: datetime) -> Any | None:
@@ -88,6 +92,7 @@ def _read_due(campaign_id: int, now: datetime) -> Any | None:
         sa.select(
             Campaign.id,
             Campaign.organisation_id,
+            Campaign.name,
             Campaign.state,
             Campaign.version,
             Campaign.scheduled_at,
@@ -121,6 +126,13 @@ def _stop_late(actor: Actor, row: Any, lateness: timedelta) -> None:
     sending = row.state == CampaignState.SENDING
     action, note = ("pause", _left_alone) if sending else ("stop_for_review", _missed)
     change_state(actor, row.id, action, version=row.version, state_note=note(lateness))
+    raise_alert(
+        "missed",
+        f"campaign.missed.{row.id}",
+        f"{row.name}: {note(lateness)}",
+        organisation_id=row.organisation_id,
+        campaign_id=row.id,
+    )
 
 
 def _left_alone(lateness: timedelta) -> str:
@@ -152,7 +164,7 @@ def renew_claim(claim: Claim, state: CampaignState) -> None:
             Campaign.owner == OWNER,
             Campaign.state == state,
         )
-        .values(lease_until=clock.now() + LEASE)
+        .values(lease_until=clock.now() + claim.lease)
         .returning(Campaign.id)
         .execution_options(synchronize_session=False)
     ).all()
@@ -160,13 +172,13 @@ def renew_claim(claim: Claim, state: CampaignState) -> None:
         raise ClaimLost(f"campaign {claim.campaign_id} is no longer ours to send")
 
 
-def release_claim(claim: Claim) -> None:
-    """Give the campaign back, so that any process may take it at once."""
+def release_claim(claim: Claim, until: datetime | None = None) -> None:
+    """Give the campaign back, so that any process may take it at once, or from `until` on."""
     with write():
         db.session.execute(
             sa.update(Campaign)
             .where(Campaign.id == claim.campaign_id, Campaign.fence == claim.fence)
             # The lease ends now and not at no time: what lies long ago is not taken up again.
-            .values(owner=None, lease_until=clock.now())
+            .values(owner=None, lease_until=until or clock.now())
             .execution_options(synchronize_session=False)
         )

@@ -5,8 +5,23 @@ from datetime import timedelta
 
 from rollcall.config import Settings
 from rollcall.extensions import db
-from rollcall.sending.claims import claim_campaign, find_due_campaigns
+from rollcall.sending.claims import Claim, claim_campaign, find_due_campaigns
+from rollcall.sending.installation import may_send
 from rollcall.sending.runner import run_campaign
+
+
+def find_work(settings: Settings) -> list[int]:
+    """Return the campaigns that wait to be started or taken over; none where sending is held."""
+    return find_due_campaigns() if may_send(settings) else []
+
+
+def claim_work(campaign_id: int, settings: Settings) -> Claim | None:
+    """Claim a due campaign with the lateness limit and the lease that the settings give."""
+    return claim_campaign(
+        campaign_id,
+        timedelta(hours=settings.lateness_hours),
+        timedelta(seconds=settings.lease_seconds),
+    )
 
 
 def run_due_campaigns(settings: Settings, stop: threading.Event | None = None) -> list[int]:
@@ -16,13 +31,12 @@ def run_due_campaigns(settings: Settings, stop: threading.Event | None = None) -
     being run; its error is raised at the end.
     """
     stop = stop or threading.Event()
-    lateness = timedelta(hours=settings.lateness_hours)
     run: list[int] = []
     errors: list[Exception] = []
-    for campaign_id in find_due_campaigns():
+    for campaign_id in find_work(settings):
         if stop.is_set():
             break
-        claim = claim_campaign(campaign_id, lateness)
+        claim = claim_work(campaign_id, settings)
         if claim is not None:
             try:
                 run_campaign(claim, settings, stop)

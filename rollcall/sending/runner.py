@@ -1,48 +1,67 @@
-"""One campaign from its claim to its end: resolve the list, send it batch by batch, complete it."""
+"""One campaign from its claim to its end: resolve the list, send it, complete it."""
 
 import threading
-import time
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 import structlog
 
 from rollcall import clock
 from rollcall.actors import scheduler_actor
-from rollcall.audience.criteria import DEFAULT_WINDOW_HOURS
-from rollcall.campaigns.drafts import campaign_criteria
 from rollcall.campaigns.states import change_state
 from rollcall.config import Settings
-from rollcall.errors import Conflict, InvalidInput
+from rollcall.errors import Conflict
 from rollcall.extensions import db, write
 from rollcall.models import Campaign, CampaignState, Recipient, RecipientState
-from rollcall.providers.registry import provider_for
+from rollcall.providers.base import Provider, ProviderError
+from rollcall.providers.registry import channels_of, provider_for
 from rollcall.sending.claims import Claim, ClaimLost, release_claim, renew_claim
-from rollcall.sending.deliver import (
-    Content,
+from rollcall.sending.content import Content, Prepared, read_content
+from rollcall.sending.installation import find_installation, keep_mark_outside
+from rollcall.sending.intents import (
+    claim_recipients,
+    expire_waiting,
+    next_moment,
+    unclaim_recipients,
+    write_intents,
+)
+from rollcall.sending.line import LONGEST_TIMEOUT, Line, slots_of
+from rollcall.sending.outcomes import (
+    Finished,
     doubt_unfinished,
-    put_on_wire,
-    read_content,
+    opt_out_at_carrier,
     record_outcomes,
-    take_batch,
+)
+from rollcall.sending.provider_health import (
+    note_failures,
+    note_success,
+    read_standing,
+    reserve_messages,
 )
 from rollcall.sending.resolve import resolve_audience
 
 log = structlog.get_logger()
 
 UNFINISHED = (RecipientState.QUEUED, RecipientState.CLAIMED, RecipientState.WIRING)
+# How long answers are gathered, so that one commit serves several: seconds.
+GATHERING = 0.01
 
 
 def run_campaign(claim: Claim, settings: Settings, stop: threading.Event) -> None:
-    """Take a claimed campaign as far as it goes: to its end, a pause, or `stop`.
+    """Take a claimed campaign as far as it goes: to its end, a pause, a wait, or `stop`.
 
     An error of the database or of our own gives the claim back, so that the next look at
     what is due goes on from the stored rows.
     """
+    until: datetime | None = None
     try:
         if _state(claim.campaign_id) == CampaignState.CANCELLED:
             _doubt(claim, CampaignState.CANCELLED)
         elif _prepare(claim):
-            _send(claim, settings, stop)
+            _doubt(claim, CampaignState.SENDING)
+            provider = provider_for(settings, _channel(claim.campaign_id))
+            until = _Sending(claim, settings, provider, stop).run()
     except ClaimLost as lost:
         db.session.rollback()
         log.info("campaign left", campaign_id=claim.campaign_id, why=str(lost))
@@ -51,7 +70,7 @@ def run_campaign(claim: Claim, settings: Settings, stop: threading.Event) -> Non
         log.exception("campaign interrupted", campaign_id=claim.campaign_id)
         raise
     finally:
-        release_claim(claim)
+        release_claim(claim, until)
 
 
 def _prepare(claim: Claim) -> bool:
@@ -76,22 +95,8 @@ def _state(campaign_id: int) -> str | None:
     return db.session.scalar(sa.select(Campaign.state).where(Campaign.id == campaign_id))
 
 
-def _send(claim: Claim, settings: Settings, stop: threading.Event) -> None:
-    content = _content(claim.campaign_id)
-    provider = provider_for(settings, content.channel)
-    _doubt(claim, CampaignState.SENDING)
-    pace = Pace(settings.send_rate)
-    size = settings.send_batch
-    if settings.send_rate:
-        size = max(1, min(size, int(settings.send_rate)))
-    cursor: int | None = 0
-    while cursor is not None and not stop.is_set():
-        intents, cursor = take_batch(claim, content, provider, cursor, size)
-        if intents:
-            record_outcomes(claim, intents, put_on_wire(provider, intents))
-        pace.wait_after(len(intents), stop)
-    if not stop.is_set():
-        complete_campaign(claim)
+def _channel(campaign_id: int) -> str:
+    return db.session.scalars(sa.select(Campaign.channel).where(Campaign.id == campaign_id)).one()
 
 
 def _doubt(claim: Claim, state: CampaignState) -> None:
@@ -100,31 +105,194 @@ def _doubt(claim: Claim, state: CampaignState) -> None:
         log.warning("in doubt after a crash", campaign_id=claim.campaign_id, people=doubted)
 
 
-def _content(campaign_id: int) -> Content:
-    campaign = db.session.get_one(Campaign, campaign_id, populate_existing=True)
-    try:
-        window = campaign_criteria(campaign).window_hours
-    except InvalidInput:
-        # Damaged criteria and the estimate list: hold to the usual window rather than to none.
-        window = DEFAULT_WINDOW_HOURS
-    content = read_content(campaign, window)
-    db.session.commit()
-    return content
+class _Sending:
+    """One run of a campaign: a single loop records what came back and writes down what goes.
 
+    Both happen in the same transaction, so that one commit serves as many messages as the
+    gateway answered meanwhile. At no moment is more written down than the process has slots.
+    """
 
-class Pace:
-    """Keeps one campaign's sending at or under a rate, in messages a second; None is no limit."""
+    def __init__(
+        self, claim: Claim, settings: Settings, provider: Provider, stop: threading.Event
+    ) -> None:
+        self._claim = claim
+        self._settings = settings
+        self._provider = provider
+        self._stop = stop
+        self._content: Content = read_content(claim.campaign_id, settings, provider)
+        self._uuid = find_installation().uuid
+        self._rate = settings.send_rate or provider.declaration.rate
+        self._slots = slots_of(provider.name, settings.send_concurrency)
+        self._timeout = min(LONGEST_TIMEOUT, claim.lease.total_seconds() / 3)
+        self._held = 0  # slots
+        self._ready: list[Prepared] = []
+        self._on_wire: dict[int, Prepared] = {}
+        self._cursor: int | None = 0
+        self._finished: list[Finished] = []
+        self._lost: ClaimLost | None = None
+        self._wait_until: datetime | None = None
+        self._troubled = False
+        self._renewed_at = clock.now()
 
-    def __init__(self, rate: float | None) -> None:
-        self._rate = rate
-        self._free_at = time.monotonic()
+    def run(self) -> datetime | None:
+        """Send what may be sent now; returns when to go on with those who wait, else None."""
+        expire_waiting(self._claim, self._content)
+        self._slots.join()
+        line = Line(self._provider, self._settings.send_concurrency, self._timeout)
+        try:
+            with line:
+                self._loop(line)
+        except Exception:
+            self._salvage(line)
+            raise
+        finally:
+            self._slots.leave(self._held)
+        if self._lost is not None:
+            raise self._lost
+        if self._stop.is_set() or self._wait_until is not None:
+            return self._wait_until
+        return self._finish()
 
-    def wait_after(self, messages: int, stop: threading.Event) -> None:
-        """Wait until the messages just sent are paid for, or until `stop` is set."""
-        if self._rate is None:
+    def _loop(self, line: Line) -> None:
+        while True:
+            going = self._lost is None and not self._stop.is_set() and self._wait_until is None
+            if going and not self._ready and self._cursor is not None:
+                self._claim_more()
+                going = self._lost is None and self._wait_until is None
+            granted = self._grant() if going and self._ready else 0
+            if granted or self._finished:
+                self._settle_and_write(line, granted)
+            if self._on_wire:
+                self._collect(line)
+            elif not self._finished and not (going and (self._ready or self._cursor is not None)):
+                break
+        unclaim_recipients(self._claim, self._ready)
+
+    def _claim_more(self) -> None:
+        standing = read_standing(self._provider.name)
+        if standing.resting_until is not None:
+            self._wait_until = standing.resting_until
             return
-        self._free_at = max(self._free_at, time.monotonic() - 1) + messages / self._rate
-        stop.wait(max(0.0, self._free_at - time.monotonic()))
+        self._troubled = standing.doubtful or standing.is_open
+        size = 1 if self._troubled else self._settings.send_batch
+        if self._rate:
+            size = max(1, min(size, int(self._rate)))
+        assert self._cursor is not None
+        try:
+            batch = claim_recipients(self._claim, self._content, self._cursor, size)
+        except ClaimLost as lost:
+            self._lost = lost
+            return
+        self._ready, self._cursor = batch.ready, batch.cursor
+        if batch.mark is not None:
+            keep_mark_outside(self._settings, self._uuid, batch.mark)
+
+    def _grant(self) -> int:
+        """Return how many of those who are ready may go to the wire now; waits where none may."""
+        wanted = min(len(self._ready), self._slots.share - len(self._on_wire))
+        if self._troubled:
+            # One goes first, to see whether the provider takes it.
+            wanted = min(wanted, 1 - len(self._on_wire))
+        if wanted < 1:
+            return 0
+        # The places of those that came back, to be recorded in the same transaction.
+        free = 0 if self._slots.is_crowded else self._held - len(self._on_wire)
+        granted = min(wanted, free)
+        taken = self._slots.take(wanted - granted)
+        self._held += taken
+        granted += taken
+        seconds = 0.005
+        if granted and self._rate:
+            granted, seconds = reserve_messages(self._provider.name, self._rate, granted)
+        if not granted and not self._on_wire and not self._finished:
+            self._rest(seconds)
+        return granted
+
+    def _rest(self, seconds: float) -> None:
+        """Wait in small steps, so that a stop is noticed, with the claim kept meanwhile."""
+        until = clock.now() + timedelta(seconds=seconds)
+        while self._lost is None and not self._stop.is_set():
+            left = (until - clock.now()).total_seconds()
+            if left <= 0:
+                return
+            clock.sleep(min(left, 0.1))
+            if clock.now() > self._renewed_at + self._claim.lease / 4:
+                self._renew()
+
+    def _renew(self) -> None:
+        try:
+            with write():
+                renew_claim(self._claim, CampaignState.SENDING)
+            self._renewed_at = clock.now()
+        except ClaimLost as lost:
+            self._lost = lost
+            self._wait_until = None
+
+    def _settle_and_write(self, line: Line, granted: int) -> None:
+        """Record what came back and write down what goes next, in one transaction."""
+        finished, self._finished = self._finished, []
+        going, self._ready = self._ready[:granted], self._ready[granted:]
+        intents: list[Prepared] = []
+        with write():
+            record_outcomes(self._claim, finished)
+            if going:
+                try:
+                    renew_claim(self._claim, CampaignState.SENDING)
+                    intents = write_intents(self._claim, self._content, going, self._provider.name)
+                except ClaimLost as lost:
+                    self._lost = lost
+            self._renewed_at = clock.now()
+        self._on_wire.update({one.message.token: one for one in intents})
+        self._slots.give_back(self._held - len(self._on_wire))
+        self._held = len(self._on_wire)
+        if intents:
+            latest = self._renewed_at + self._claim.lease - timedelta(seconds=self._timeout)
+            line.post([one.message for one in intents], latest.timestamp())
+        self._learn(finished)
+
+    def _collect(self, line: Line) -> None:
+        wanted = max(1, len(self._on_wire) // 2)
+        for outcome in line.collect(wanted, GATHERING):
+            self._finished.append(Finished(self._on_wire.pop(outcome.token), outcome))
+
+    def _learn(self, finished: list[Finished]) -> None:
+        """Draw what follows for the provider and the people from what it answered."""
+        if not finished:
+            return
+        opt_out_at_carrier(finished)
+        errors = [one.outcome.error for one in finished if one.outcome.error is not None]
+        grave = [error for error in errors if error.provider_wide or error.in_doubt]
+        if grave:
+            self._troubled = True
+            self._note_failures(grave)
+        elif self._troubled:
+            self._troubled = False
+            note_success(self._provider.name)
+
+    def _note_failures(self, errors: list[ProviderError]) -> None:
+        channels = channels_of(self._settings, self._provider.name) or [self._content.channel]
+        note_failures(self._provider, channels, errors)
+        if any(error.provider_wide for error in errors):
+            # The others wait with the provider; a paused campaign is noticed by its claim.
+            self._wait_until = read_standing(self._provider.name).resting_until or clock.now()
+
+    def _salvage(self, line: Line) -> None:
+        """Record what the provider answered all the same, though the run broke off."""
+        db.session.rollback()
+        while self._on_wire:
+            self._collect(line)
+        with suppress(Exception), write():  # else it is in doubt, as after a crash
+            record_outcomes(self._claim, self._finished)
+
+    def _finish(self) -> datetime | None:
+        """Complete the campaign, or return when the first of those who wait may go."""
+        moment = next_moment(self._claim.campaign_id)
+        if moment is None:
+            complete_campaign(self._claim)
+            return None
+        if self._content.not_after is not None:
+            moment = min(moment, self._content.not_after + timedelta(seconds=1))
+        return moment
 
 
 def complete_campaign(claim: Claim) -> None:

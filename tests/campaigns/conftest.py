@@ -6,13 +6,15 @@ import pytest
 import time_machine
 from apiflask import APIFlask
 
+from rollcall import clock as real_clock
 from tests.campaigns.stage import FRIDAY, Stage
 
 
 @pytest.fixture
-def clock() -> Iterator[time_machine.Traveller]:
-    """A clock that stands at Friday noon until the test moves it."""
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[time_machine.Traveller]:
+    """A clock that stands at Friday noon until the test moves it, or the program sleeps."""
     with time_machine.travel(FRIDAY, tick=False) as traveller:
+        monkeypatch.setattr(real_clock, "sleep", traveller.shift)
         yield traveller
 
 

@@ -3,7 +3,8 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 import sqlalchemy as sa
@@ -33,7 +34,8 @@ from rollcall.sending.claims import (
     release_claim,
     renew_claim,
 )
-from rollcall.sending.deliver import doubt_unfinished
+from rollcall.sending.outcomes import doubt_unfinished
+from rollcall.sending.provider_health import reserve_messages
 from rollcall.sending.runner import run_campaign
 from tests.campaigns.stage import Stage, assert_adds_up
 from tests.factories import set_facts
@@ -207,7 +209,7 @@ def test_cancelled_by_staff_and_killed_on_the_wire_the_rest_is_in_doubt(stage: S
 def run_without_clean_up(claim, stage: Stage) -> None:
     """Run a campaign as a process that may die: its claim is not given back."""
     kept = runner.release_claim
-    runner.release_claim = lambda claim: None
+    runner.release_claim = lambda claim, until=None: None
     try:
         run_campaign(claim, stage.settings, threading.Event())
     finally:
@@ -409,31 +411,37 @@ def test_without_readable_criteria_the_usual_window_holds(stage: Stage, text: st
     assert stage.reached(campaign_id) == people[1:]
 
 
-class Waits(threading.Event):
-    """A signal to stop that never comes; it notes how long it was waited for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seconds: list[float] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.seconds.append(timeout or 0.0)
-        return False
-
-
 def test_sending_keeps_to_its_rate(stage: Stage, wire):
-    """Four a second: batches of four, each paid for before the next one goes."""
+    """Four a second: one each quarter of a second."""
     stage.people(12)
-    provider = wire()
+    provider = wire(*[lambda send, messages: (at.append(clock.now()), send(messages))[1]] * 12)
+    at: list[datetime] = []
     stage.settings = replace(stage.settings, send_rate=4.0)
     campaign_id = stage.at_once()
-    claim = claim_campaign(campaign_id, LIMIT)
-    assert claim is not None
-    stop = Waits()
-    run_campaign(claim, stage.settings, stop)
-    assert [len(batch) for batch in provider.batches] == [4, 4, 4]
-    # Nothing waits in truth, so that what is owed adds up: one, two, three seconds.
-    assert [round(seconds) for seconds in stop.seconds[:3]] == [1, 2, 3]
+    stage.run_due()
+    assert [len(batch) for batch in provider.batches] == [1] * 12
+    between = [(later - earlier).total_seconds() for earlier, later in pairwise(at)]
+    assert min(between) > 0.249
+    assert max(between) < 0.26
+    assert stage.document(campaign_id)["status"] == "completed"
+
+
+def test_the_rate_is_one_for_all_processes(stage: Stage):
+    """What one has reserved is gone for the other; a tenth of a second's worth goes at once."""
+    assert reserve_messages("simulator", 100.0, 50) == (10, 0.0)
+    granted, seconds = reserve_messages("simulator", 100.0, 50)
+    assert (granted, round(seconds, 3)) == (0, 0.01)
+    stage.clock.shift(0.05)
+    assert reserve_messages("simulator", 100.0, 50)[0] == 5
+    assert reserve_messages("another", 100.0, 3) == (3, 0.0)
+
+
+def test_a_clock_that_was_set_back_stops_nothing(stage: Stage):
+    stage.clock.shift(timedelta(days=2))
+    assert reserve_messages("simulator", 1.0, 1) == (1, 0.0)
+    stage.clock.shift(timedelta(days=-2))
+    granted, seconds = reserve_messages("simulator", 1.0, 1)
+    assert granted or seconds <= 1
 
 
 def test_states_only_go_forward(stage: Stage, wire):

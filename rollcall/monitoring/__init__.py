@@ -1,0 +1,1 @@
+"""What watches over the installation: alerts that staff must see to."""

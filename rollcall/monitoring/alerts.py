@@ -1,0 +1,75 @@
+"""Alerts: what staff must know of, shown until somebody has seen to it or it has passed."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from rollcall import clock
+from rollcall.actors import Actor, record
+from rollcall.errors import NotFound
+from rollcall.extensions import db, write
+from rollcall.models import Alert
+from rollcall.upserts import insert_missing
+
+
+def raise_alert(
+    kind: str,
+    key: str,
+    text: str,
+    *,
+    organisation_id: int | None = None,
+    campaign_id: int | None = None,
+) -> None:
+    """Open an alert inside the caller's transaction; of one key only one is open at a time.
+
+    Without an organisation it concerns everybody of the installation.
+    """
+    db.session.execute(
+        insert_missing(Alert).values(
+            organisation_id=organisation_id,
+            campaign_id=campaign_id,
+            kind=kind,
+            key=key[:120],
+            text=text,
+            created_at=clock.now(),
+        )
+    )
+
+
+def settle_alerts(*keys: str) -> None:
+    """Close the open alerts of these keys inside the caller's transaction: it has passed."""
+    db.session.execute(
+        sa.update(Alert)
+        .where(Alert.key.in_(keys), Alert.closed_at.is_(None))
+        .values(closed_at=clock.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def close_alert(actor: Actor, alert_id: int) -> None:
+    """Close an alert that a staff member has seen to; closing it twice changes nothing.
+
+    Raises NotFound for one of another organisation.
+    """
+    with write():
+        alert = db.session.get(Alert, alert_id, populate_existing=True)
+        if alert is None or alert.organisation_id not in (None, actor.organisation_id):
+            raise NotFound(f"There is no alert {alert_id}.")
+        if alert.closed_at is not None:
+            return
+        alert.closed_at = clock.now()
+        alert.closed_by_id = actor.staff_id
+        record(actor, "alert.close", "alert", alert_id, after={"text": alert.text})
+
+
+def list_open_alerts(organisation_id: int) -> Sequence[Alert]:
+    """Return what is open for the organisation and for all of the installation, newest first."""
+    return db.session.scalars(
+        sa.select(Alert)
+        .where(
+            Alert.closed_at.is_(None),
+            sa.or_(Alert.organisation_id == organisation_id, Alert.organisation_id.is_(None)),
+        )
+        .order_by(Alert.id.desc())
+        .limit(20)
+    ).all()

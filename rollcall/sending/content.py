@@ -1,0 +1,135 @@
+"""What a campaign says, filled in for one recipient."""
+
+import secrets
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+from rollcall.audience.criteria import DEFAULT_WINDOW_HOURS
+from rollcall.campaigns.drafts import campaign_criteria
+from rollcall.config import Settings
+from rollcall.errors import InvalidInput
+from rollcall.extensions import db
+from rollcall.messages.parts import count_parts
+from rollcall.messages.placeholders import PersonFields, Template, compile_template
+from rollcall.messages.pricing import price_of_emails, price_of_parts
+from rollcall.models import Campaign, Channel, Organisation
+from rollcall.providers.base import OutgoingMessage, Provider
+from rollcall.sending.installation import find_installation
+from rollcall.sending.quiet import QuietRules, read_quiet_rules
+from rollcall.sending.references import unsubscribe_url, write_reference
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a campaign says and how careful it is: fixed once sending has begun."""
+
+    campaign_id: int
+    organisation_id: int
+    channel: Channel
+    subject: Template
+    message: Template
+    link: str
+    window_hours: int
+    quiet: QuietRules
+    not_after: datetime | None
+    sender_name: str
+    postal_address: str
+    settings: Settings
+    receipts_at: str | None  # where the provider reports to; the reference is added
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A recipient's message, ready but for the last look and the token of the attempt."""
+
+    message: OutgoingMessage
+    parts: int
+    cost: Decimal
+
+
+def read_content(campaign_id: int, settings: Settings, provider: Provider) -> Content:
+    """Return the campaign's content, its texts cut at their placeholders once."""
+    campaign = db.session.get_one(Campaign, campaign_id, populate_existing=True)
+    try:
+        window = campaign_criteria(campaign).window_hours
+    except InvalidInput:
+        # Damaged criteria and the estimate list: hold to the usual window rather than to none.
+        window = DEFAULT_WINDOW_HOURS
+    organisation = db.session.get_one(Organisation, campaign.organisation_id)
+    content = Content(
+        campaign_id=campaign.id,
+        organisation_id=campaign.organisation_id,
+        channel=Channel(campaign.channel),
+        subject=compile_template(campaign.subject, "subject"),
+        message=compile_template(campaign.message),
+        link=campaign.link,
+        window_hours=window,
+        quiet=read_quiet_rules(campaign),
+        not_after=campaign.not_after,
+        sender_name=organisation.name,
+        postal_address=organisation.postal_address,
+        settings=settings,
+        receipts_at=receipts_url(settings, provider.name),
+    )
+    db.session.commit()
+    return content
+
+
+def receipts_url(settings: Settings, provider_name: str) -> str | None:
+    """Return where a provider is to report to, None where it can't or need not."""
+    if provider_name == "kannel":
+        secret = find_installation().webhook_secret
+        return f"{settings.public_url}/webhooks/kannel/{secret}/receipt/"
+    if provider_name == "twilio":
+        # Twilio refuses a message whose callback address it can't reach.
+        ours, theirs = (
+            urlsplit(url).hostname for url in (settings.public_url, settings.twilio.base_url)
+        )
+        if ours in LOOPBACK and theirs not in LOOPBACK:
+            return None
+        return f"{settings.public_url}/webhooks/twilio/receipt/"
+    return None
+
+
+def prepare_message(content: Content, row: Any) -> Prepared:
+    """Fill in the texts for a recipient's row and count what it costs."""
+    person = PersonFields(row.first_name, row.last_name, row.hash)
+    text = content.message.render(person, content.link)
+    # A header is one line, whatever stands in somebody's name.
+    subject = " ".join(content.subject.render(person, content.link).split())
+    sms = content.channel == Channel.SMS
+    parts = count_parts(text).parts if sms else 1
+    cost = price_of_parts(row.phone_country, parts) if sms else price_of_emails(1)
+    message = OutgoingMessage(
+        token=0,
+        organisation_id=content.organisation_id,
+        campaign_id=content.campaign_id,
+        person_id=row.person_id,
+        channel=content.channel,
+        address=row.address,
+        subject=subject,
+        text=text,
+        sender_name=content.sender_name,
+        postal_address=content.postal_address,
+    )
+    return Prepared(message, parts, cost)
+
+
+def give_token(content: Content, prepared: Prepared) -> Prepared:
+    """Return the message with a token of its own: what tells this attempt from every other."""
+    token = secrets.randbits(63)
+    message = prepared.message
+    reference = write_reference(message.campaign_id, message.person_id, token)
+    message = replace(
+        message,
+        token=token,
+        reference=reference,
+        receipt_url=content.receipts_at + reference if content.receipts_at else None,
+        unsubscribe_url=unsubscribe_url(content.settings, reference),
+    )
+    return replace(prepared, message=message)

@@ -146,6 +146,9 @@ class Kannel:
         if answer.status == 400 and answer.text.startswith(_NO_RECEIVER):
             return [*findings, Finding(True, "Kannel accepts the log-in.")]
         error = self.read_refusal(answer)
+        if error.in_doubt or not error.provider_wide:
+            text = f"{self.address.authority} does not answer as Kannel does ({answer.status})."
+            return [*findings, Finding(False, text)]
         return [*findings, Finding(False, error.text)]
 
     def target(self, values: Mapping[str, str]) -> str:
@@ -270,20 +273,25 @@ def read_kannel_receipt(values: Mapping[str, str], reference: str | None = None)
     return None
 
 
-def read_kannel_inbound(query: bytes | str) -> Inbound | None:
+def read_kannel_inbound(query: bytes) -> Inbound | None:
     """Return the message that Kannel brought to the address in get-url; None where it is none.
 
     `query` is the raw query string, since a text in UTF-16 is no longer one once it has been
     decoded as UTF-8.
     """
-    raw = query.decode("latin-1") if isinstance(query, bytes) else query
-    found = parse_qsl(raw, keep_blank_values=True, encoding="latin-1", max_num_fields=50)
-    values = dict(found)
+    try:
+        found = parse_qsl(
+            query.decode("latin-1"), keep_blank_values=True, encoding="latin-1", max_num_fields=50
+        )
+    except ValueError:
+        return None
+    # Octets of zero mean nothing in any of these, and databases refuse them.
+    values = {name: value.replace("\0", "") for name, value in found if name != "text"}
     address = _write_international(values.get("from", ""))
     message_id = values.get("id", "")
     if not address or not message_id:
         return None
-    text = _decode(values.get("text", "").encode("latin-1"), values)
+    text = _decode(dict(found).get("text", "").encode("latin-1"), values).replace("\0", "")
     return Inbound(message_id, address, values.get("to", "").strip(), text)
 
 

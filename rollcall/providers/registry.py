@@ -5,11 +5,17 @@ from functools import lru_cache
 
 from rollcall.config import Settings
 from rollcall.providers.base import Provider
+from rollcall.providers.kannel import Kannel
 from rollcall.providers.simulator import Simulator
+from rollcall.providers.smtp import SmtpProvider
+from rollcall.providers.twilio import Twilio
 
 # Making one never fails: what is missing in its settings is what each send and `check` says.
 FACTORIES: dict[str, Callable[[Settings], Provider]] = {
     "simulator": lambda settings: Simulator(settings.outbox_path, settings.simulator_refuses),
+    "kannel": lambda settings: Kannel(settings.kannel),
+    "twilio": lambda settings: Twilio(settings.twilio),
+    "smtp": lambda settings: SmtpProvider(settings.smtp),
 }
 
 

@@ -102,9 +102,11 @@ class Twilio:
         host = self.address.authority if self.address else ""
         findings.append(Finding(True, f"{host} answers."))
         account = _read_json(answer)
-        if answer.status != 200 or "status" not in account:
-            return [*findings, Finding(False, read_refusal(answer).text)]
-        return findings + _judge_account(account)
+        if answer.status == 200 and _text(account, "status"):
+            return findings + _judge_account(account)
+        error = read_refusal(answer)
+        unlike = f"{host} does not answer as Twilio does ({answer.status})."
+        return [*findings, Finding(False, unlike if error.in_doubt else error.text)]
 
     def find(self, message: OutgoingMessage, since: datetime) -> Outcome | None:
         """Return what became of the message at Twilio, None where it knows nothing of it.

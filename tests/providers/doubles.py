@@ -50,7 +50,7 @@ MAGIC = {
     "607": "close-after",
     "608": "endless",
     "609": "busy",
-    "610": "echo",
+    "610": "echo",  # repeats the request, as some error pages do
     "611": "chunked",
     "612": "no-length",
     "613": "half-chunked",
@@ -285,7 +285,7 @@ class Line(asyncio.Protocol):
         elif behaviour == "not-routable":
             self.answer(403, "Not routable. Do not try again.")
         elif behaviour == "echo":
-            self.answer(404, f"Nothing is at {target}")
+            self.answer(400, f"Not understood: {target}")
         elif behaviour == "reset":
             self.reset()
         elif behaviour == "empty":

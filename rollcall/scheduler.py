@@ -7,7 +7,9 @@ twice. What is due stands in our own tables, and a conditional UPDATE decides wh
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -17,9 +19,12 @@ from rollcall.actors import scheduler_actor
 from rollcall.audience.rfm import compute_rfm, find_organisations_to_score
 from rollcall.config import Settings
 from rollcall.extensions import db
+from rollcall.providers.base import Listening
+from rollcall.providers.registry import find_provider
 from rollcall.sending.claims import Claim
 from rollcall.sending.due import claim_work, find_work
 from rollcall.sending.runner import run_campaign
+from rollcall.sending.sessions import session_sink
 
 log = structlog.get_logger()
 # That a look takes longer than the interval is no news: the next one finds the same work.
@@ -38,6 +43,7 @@ class CampaignScheduler:
         self._stop = threading.Event()
         self._runs = ThreadPoolExecutor(CAMPAIGNS_AT_ONCE, thread_name_prefix="send")
         self._free = threading.BoundedSemaphore(CAMPAIGNS_AT_ONCE)
+        self._listening: list[Callable[[], None]] = []
         self._scheduler = BackgroundScheduler(timezone="UTC")
 
     def start(self) -> None:
@@ -54,6 +60,7 @@ class CampaignScheduler:
             self._score_people, "interval", minutes=10, coalesce=True, max_instances=1
         )
         self._scheduler.start()
+        self._listen()
         threading.Thread(target=self._keep_awake, name="wake", daemon=True).start()
         log.info("scheduler started", seconds=self._settings.scheduler_seconds)
 
@@ -62,6 +69,16 @@ class CampaignScheduler:
         self._stop.set()
         self._scheduler.shutdown(wait=True)
         self._runs.shutdown(wait=True)
+        for end in self._listening:
+            end()
+
+    def _listen(self) -> None:
+        """Open the sessions over which receipts and replies come, where the provider has such."""
+        for name in {self._settings.sms_provider, self._settings.email_provider}:
+            provider = find_provider(self._settings, name)
+            if provider.declaration.receipts == "session":
+                sink = session_sink(self._app, name)
+                self._listening.append(cast(Listening, provider).listen(sink))
 
     def _keep_awake(self) -> None:
         """Wake APScheduler twice an interval: its timed wait does not notice a moved clock.

@@ -36,6 +36,7 @@ TRANSITIONS: dict[str, Transition] = {
     "start_sending": Transition((S.PREPARING,), S.SENDING, "sent"),
     "pause": Transition((S.SENDING,), S.PAUSED, "paused"),
     "resume": Transition((S.PAUSED,), S.SENDING, "resumed"),
+    "send_again": Transition((S.COMPLETED,), S.SENDING, "sent again"),
     "complete": Transition((S.SENDING,), S.COMPLETED, "completed"),
     "fail": Transition((S.PREPARING, S.SENDING), S.FAILED, "failed"),
     "cancel": Transition(

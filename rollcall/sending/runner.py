@@ -39,6 +39,7 @@ from rollcall.sending.provider_health import (
     read_standing,
     reserve_messages,
 )
+from rollcall.sending.receipts import apply_early_receipts
 from rollcall.sending.resolve import resolve_audience
 
 log = structlog.get_logger()
@@ -260,6 +261,9 @@ class _Sending:
         if not finished:
             return
         opt_out_at_carrier(finished)
+        if self._provider.declaration.receipts == "session":
+            ids = [one.outcome.provider_message_id for one in finished]
+            apply_early_receipts(self._provider.name, [found for found in ids if found])
         errors = [one.outcome.error for one in finished if one.outcome.error is not None]
         grave = [error for error in errors if error.provider_wide or error.in_doubt]
         if grave:

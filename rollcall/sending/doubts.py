@@ -1,0 +1,184 @@
+"""Messages in doubt: nobody knows whether they went out, so that somebody has to decide (D8).
+
+A late receipt ends a doubt by itself. The provider can be asked where it answers such questions.
+Else staff decide: count it as sent, or send it again, which may be the second time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import sqlalchemy as sa
+
+from rollcall.actors import Actor, record
+from rollcall.campaigns.drafts import find_campaign
+from rollcall.campaigns.states import change_state
+from rollcall.config import Settings
+from rollcall.errors import Conflict, InvalidInput
+from rollcall.extensions import db, write
+from rollcall.models import Attempt, Campaign, CampaignState, Person, PersonFacts, Recipient
+from rollcall.models import RecipientState as R
+from rollcall.models.types import IdList, IsOneOf
+from rollcall.providers.base import Asked
+from rollcall.providers.registry import find_provider
+from rollcall.sending.claims import Claim
+from rollcall.sending.content import Content, Prepared, prepare_message, read_content
+from rollcall.sending.outcomes import Finished, record_outcomes, take_back_reservation
+
+DECISIONS = ("sent", "again")
+SENDABLE = (CampaignState.SENDING, CampaignState.PAUSED, CampaignState.COMPLETED)
+MOST_ASKED = 200  # in one go: each is a request to the provider
+
+
+def resolve_doubts(
+    actor: Actor, campaign_id: int, decision: str, person_id: int | None = None
+) -> int:
+    """Decide on the messages in doubt of a campaign, or of one person of it; returns how many.
+
+    "sent" counts them as sent. "again" sends them once more, and somebody may get the message
+    twice; a completed campaign goes back to sending for it. Raises InvalidInput for another
+    word, Conflict where nothing is in doubt (any more) or nothing can be sent any more.
+    """
+    if decision not in DECISIONS:
+        raise InvalidInput({"decision": f"Choose one of {', '.join(DECISIONS)}."})
+    campaign = find_campaign(actor.organisation_id, campaign_id)
+    again = decision == "again"
+    if again and campaign.state not in SENDABLE:
+        raise Conflict("This campaign has been ended, so nothing can be sent again.")
+    with write():
+        if again and campaign.state == CampaignState.COMPLETED:
+            change_state(
+                actor,
+                campaign_id,
+                "send_again",
+                completed_at=None,
+                owner=None,
+                lease_until=None,
+                state_note="",
+            )
+        people = _settle(campaign_id, again, person_id)
+        if not people:
+            raise Conflict("Nothing is in doubt here any more: load the page again.")
+        if again:
+            take_back_reservation(db.session.connection(), people)
+        record(
+            actor,
+            "campaign.resolve_doubt",
+            "campaign",
+            campaign_id,
+            after={"decision": decision, "people": len(people), "first_people": people[:50]},
+        )
+    return len(people)
+
+
+def _settle(campaign_id: int, again: bool, person_id: int | None) -> list[int]:
+    values: dict[str, Any] = {"state": R.SENT}
+    if again:
+        # The address is set anew with the next intent, which else would find it taken.
+        values = {"state": R.QUEUED, "address": None, "claims": 0, "not_before": None}
+    wanted = [Recipient.campaign_id == campaign_id, Recipient.state == R.IN_DOUBT]
+    if person_id is not None:
+        wanted.append(Recipient.person_id == person_id)
+    people = sorted(
+        db.session.scalars(
+            sa.update(Recipient)
+            .where(*wanted)
+            .values(**values)
+            .returning(Recipient.person_id)
+            .execution_options(synchronize_session=False)
+        )
+    )
+    db.session.execute(
+        sa.update(Attempt)
+        .where(
+            Attempt.campaign_id == campaign_id,
+            IsOneOf(Attempt.person_id, sa.literal(people, IdList)),
+            Attempt.outcome == R.IN_DOUBT,
+            Attempt.resolution.is_(None),
+        )
+        .values(resolution="again" if again else "sent")
+        .execution_options(synchronize_session=False)
+    )
+    return people
+
+
+def may_ask_provider(settings: Settings, campaign_id: int) -> bool:
+    """Return whether the provider of this campaign's doubts answers what became of them."""
+    name = db.session.scalar(
+        sa.select(Attempt.provider)
+        .where(Attempt.campaign_id == campaign_id, Attempt.outcome == R.IN_DOUBT)
+        .limit(1)
+    )
+    return name is not None and hasattr(find_provider(settings, name), "find")
+
+
+def ask_provider(actor: Actor, campaign_id: int, settings: Settings) -> tuple[int, int]:
+    """Ask the provider what became of the messages in doubt; returns how many it knew, of how many.
+
+    At most 200 are asked for at once. What it knows nothing of stays in doubt, since that proves
+    nothing. Raises Conflict where the provider can't be asked, or nothing is in doubt.
+    """
+    campaign = find_campaign(actor.organisation_id, campaign_id)
+    doubts = _find_doubts(campaign)
+    if not doubts:
+        raise Conflict("Nothing is in doubt here any more: load the page again.")
+    provider = find_provider(settings, doubts[0].provider)
+    if not hasattr(provider, "find"):
+        raise Conflict(f"{provider.declaration.label} can't be asked what became of a message.")
+    content = read_content(campaign_id, settings, provider)
+    asked = cast(Asked, provider)
+    found: list[Finished] = []
+    for row in doubts:
+        prepared = _as_it_was(content, row)
+        outcome = asked.find(prepared.message, row.started_at)
+        if outcome is not None:
+            found.append(Finished(prepared, outcome))
+    claim = Claim(campaign_id, actor.organisation_id, campaign.fence)
+    with write():
+        record_outcomes(claim, found)
+        record(
+            actor,
+            "campaign.ask_provider",
+            "campaign",
+            campaign_id,
+            after={"asked": len(doubts), "known": len(found)},
+        )
+    return len(found), len(doubts)
+
+
+def _find_doubts(campaign: Campaign) -> Sequence[Any]:
+    return db.session.execute(
+        sa.select(
+            Attempt.token,
+            Attempt.started_at,
+            Attempt.provider,
+            Recipient.person_id,
+            Recipient.address,
+            Person.first_name,
+            Person.last_name,
+            Person.hash,
+            PersonFacts.phone_country,
+        )
+        .join(
+            Recipient,
+            sa.and_(
+                Recipient.campaign_id == Attempt.campaign_id,
+                Recipient.person_id == Attempt.person_id,
+            ),
+        )
+        .join(Person, Person.id == Recipient.person_id)
+        .join(PersonFacts, PersonFacts.person_id == Recipient.person_id)
+        .where(
+            Attempt.campaign_id == campaign.id,
+            Attempt.outcome == R.IN_DOUBT,
+            Attempt.resolution.is_(None),
+            Recipient.state == R.IN_DOUBT,
+        )
+        .order_by(Attempt.id)
+        .limit(MOST_ASKED)
+    ).all()
+
+
+def _as_it_was(content: Content, row: Any) -> Prepared:
+    prepared = prepare_message(content, row)
+    return replace(prepared, message=replace(prepared.message, token=row.token))

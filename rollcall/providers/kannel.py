@@ -164,7 +164,7 @@ class Kannel:
             "to": message.address,
             "text": message.text,
             "charset": "UTF-8",
-            "coding": "0" if count_parts(message.text).encoding == "GSM-7" else "2",
+            "coding": "0" if _fits_gsm(message.text) else "2",
         }
         if self._settings.sender:
             values["from"] = self._settings.sender
@@ -293,6 +293,18 @@ def read_kannel_inbound(query: bytes) -> Inbound | None:
         return None
     text = _decode(dict(found).get("text", "").encode("latin-1"), values).replace("\0", "")
     return Inbound(message_id, address, values.get("to", "").strip(), text)
+
+
+def kannel_reply_headers(text: str) -> dict[str, str]:
+    """Return the headers with which Kannel sends the answer to an inbound message unchanged.
+
+    Without them every letter that the GSM alphabet lacks becomes a question mark.
+    """
+    return {} if _fits_gsm(text) else {"X-Kannel-Coding": "2"}
+
+
+def _fits_gsm(text: str) -> bool:
+    return count_parts(text).encoding == "GSM-7"
 
 
 def _receipt_address(url: str) -> str:

@@ -25,49 +25,7 @@ ROOT = Path(__file__).parents[2]
 FAKESMSC = Path("/usr/lib/kannel/test/fakesmsc")
 SENDER = "12345"
 
-_CONFIGURATION = """
-group = core
-admin-port = {admin}
-admin-interface = 127.0.0.1
-admin-password = adm
-smsbox-port = {boxes}
-smsbox-interface = 127.0.0.1
-box-allow-ip = "127.0.0.1"
-box-deny-ip = "*.*.*.*"
-dlr-storage = internal
-
-group = smsc
-smsc = fake
-smsc-id = FAKE
-host = 127.0.0.1
-port = {network}
-our-host = 127.0.0.1
-connect-allow-ip = 127.0.0.1
-
-group = smsbox
-bearerbox-host = 127.0.0.1
-bearerbox-port = {boxes}
-sendsms-port = {sendsms}
-sendsms-interface = 127.0.0.1
-global-sender = 12345
-http-request-retry = 5
-http-queue-delay = 1
-
-group = sendsms-user
-username = app
-password = "s e&cret"
-user-allow-ip = "127.0.0.1"
-user-deny-ip = "*.*.*.*"
-concatenation = true
-max-messages = 10
-
-group = sms-service
-keyword = default
-catch-all = true
-omit-empty = true
-max-messages = 3
-get-url = "{inbound}?from=%p&to=%P&text=%b&id=%I&charset=%C&coding=%c"
-"""
+DOCUMENT = ROOT / "docs" / "providers.md"
 
 
 def kannel_programs() -> list[str]:
@@ -147,32 +105,56 @@ def end_process(process: subprocess.Popen[bytes]) -> None:
 
 
 class RealKannel(Gateway):
-    """Debian's bearerbox and smsbox; `inbound` is where messages from phones are brought."""
+    """Debian's bearerbox and smsbox, set up as our documents say.
+
+    `inbound` is where messages from phones are brought.
+    """
 
     def __init__(self, folder: Path, inbound: str = "http://127.0.0.1:9/inbound") -> None:
         super().__init__(folder)
         self._inbound = inbound
 
     def start(self) -> None:
-        names = ("admin", "boxes", "network", "sendsms")
+        names = ("admin-port", "smsbox-port", "port", "sendsms-port")
         self.ports = dict(zip(names, free_ports(4), strict=True))
         configuration = self.folder / "kannel.conf"
-        configuration.write_text(_CONFIGURATION.format(inbound=self._inbound, **self.ports))
-        for program, port in (("bearerbox", "network"), ("smsbox", "sendsms")):
+        configuration.write_text(self._configure())
+        for program, port in (("bearerbox", "port"), ("smsbox", "sendsms-port")):
             path = shutil.which(program)
             assert path, f"{program} is not installed"
             with (self.folder / f"{program}.log").open("wb") as log:
                 self.run(path, "-v", "0", str(configuration), stdout=log, stderr=log)
             wait_for(lambda port=port: is_open(self.ports[port]))
 
+    def _configure(self) -> str:
+        """The configuration that our documents give to people, with ports and a log-in of ours."""
+        text = DOCUMENT.read_text("utf-8")
+        values = self.ports | {
+            "bearerbox-port": self.ports["smsbox-port"],
+            "username": KANNEL_USER,
+            "password": f'"{KANNEL_PASSWORD}"',
+            "store-location": f'"{self.folder / "store"}"',
+            "http-queue-delay": 1,
+        }
+        found = re.search(r"```\n(group = core\n.*?)```", text, re.DOTALL)
+        assert found, f"no kannel.conf stands in {DOCUMENT}"
+        configuration = found[1]
+        for name, value in values.items():
+            line = f"{name} = {value}"
+            configuration, count = re.subn(
+                rf"^{name} = .*$", lambda _, line=line: line, configuration, flags=re.MULTILINE
+            )
+            assert count == 1, f"{name} stands {count} times in kannel.conf"
+        return re.sub(r'"http://[^?"]*\?', f'"{self._inbound}?', configuration)
+
     @property
     def settings(self) -> KannelSettings:
-        url = f"http://127.0.0.1:{self.ports['sendsms']}/cgi-bin/sendsms"
+        url = f"http://127.0.0.1:{self.ports['sendsms-port']}/cgi-bin/sendsms"
         return KannelSettings(url, KANNEL_USER, KANNEL_PASSWORD, SENDER)
 
     def open_network(self) -> "Network":
         """The phone network behind it; until it is opened messages wait."""
-        return Network(self.folder, self.ports["network"])
+        return Network(self.folder, self.ports["port"])
 
 
 class Network(Gateway):
@@ -288,6 +270,7 @@ class Listener:
     def __init__(self, reply: str = "") -> None:
         self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
         self.reply = reply
+        self.reply_headers: dict[str, str] = {}
         listener = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -300,6 +283,8 @@ class Listener:
                 self.send_response(200)
                 self.send_header("Content-Type", "text/plain; charset=utf-8")
                 self.send_header("Content-Length", str(len(text)))
+                for name, value in listener.reply_headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(text)
 

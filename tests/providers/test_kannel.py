@@ -9,7 +9,12 @@ import pytest
 
 from rollcall.config import KannelSettings
 from rollcall.providers.base import Inbound, Receipt
-from rollcall.providers.kannel import Kannel, read_kannel_inbound, read_kannel_receipt
+from rollcall.providers.kannel import (
+    Kannel,
+    kannel_reply_headers,
+    read_kannel_inbound,
+    read_kannel_receipt,
+)
 from tests.providers.doubles import KANNEL_PASSWORD, RETRY_AFTER
 from tests.providers.gateways import (
     Double,
@@ -142,6 +147,22 @@ def test_what_phones_write_arrives_as_it_was_written(
     assert inbound.address == "+420" + sender[-9:]
     assert (inbound.to_address, inbound.text) == ("12345", text)
     assert len(inbound.message_id) == 36
+
+
+@pytest.mark.parametrize("reply", ["You get no more texts from us.", "Odhlášeno: Přátelé 👋"])
+def test_the_answer_to_an_inbound_message_reaches_the_phone(
+    network: Network, webhooks: Listener, reply: str
+):
+    sender = f"+42060400000{len(reply)}"
+    webhooks.reply, webhooks.reply_headers = reply, kannel_reply_headers(reply)
+    try:
+        network.write(sender, "text", "STOP")
+        wait_for(lambda: sender in dict(network.messages()))
+    finally:
+        webhooks.reply, webhooks.reply_headers = "", {}
+    assert dict(network.messages())[sender] == reply
+    # An empty answer, as all of those above got, sends nothing.
+    assert not [text for to, text in network.messages() if to.startswith("+420603")]
 
 
 def test_a_check_looks_at_the_log_in_and_sends_nothing(gateway: RealKannel, network: Network):

@@ -23,7 +23,7 @@ from rollcall.providers.twilio import (
 from rollcall.providers.twilio_codes import CODES, Concerns, describe_code, error_of
 from tests.providers import messages
 from tests.providers.doubles import RETRY_AFTER, TWILIO_SID, TWILIO_TOKEN, sign
-from tests.providers.gateways import Double, Listener, free_ports, wait_for
+from tests.providers.gateways import DOCUMENT, Double, Listener, free_ports, wait_for
 from tests.providers.messages import REFERENCE, kind_of, make_message, send
 
 SERVICE = "MG" + "0" * 32
@@ -271,6 +271,11 @@ def test_every_code_is_told_in_a_sentence_and_concerns_somebody(code: int):
     assert error.provider_wide == (concerns in (Concerns.ACCOUNT, Concerns.LATER))
     assert error.permanent == (concerns is not Concerns.LATER)
     assert error.opted_out == (code == 21610)
+
+
+def test_the_documents_list_every_code():
+    document = DOCUMENT.read_text("utf-8")
+    assert [code for code in CODES if f"| {code} | {CODES[code].text} |" not in document] == []
 
 
 @pytest.mark.parametrize(

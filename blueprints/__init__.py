@@ -9,12 +9,15 @@ from blueprints import (
     events,
     home,
     imports,
+    inbox,
     organisation,
     outbox,
     people,
     profile,
     staff,
     tokens,
+    unsubscribe,
+    webhooks,
 )
 from blueprints.access import enforce_access
 from blueprints.addresses import IdConverter
@@ -31,12 +34,15 @@ PAGES = (
     events.pages,
     home.pages,
     imports.pages,
+    inbox.pages,
     organisation.pages,
     outbox.pages,
     people.pages,
     profile.pages,
     staff.pages,
     tokens.pages,
+    unsubscribe.pages,
+    webhooks.pages,
 )
 
 

@@ -30,10 +30,14 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Access:
-    """Who may use a route: a logged-in role, a token with a scope, or (neither) anybody."""
+    """Who may use a route: a logged-in role, a token with a scope, or (neither) anybody.
+
+    `signed`: each request itself proves where it comes from, and the view checks that.
+    """
 
     role: Role | None = None
     scope: str | None = None
+    signed: bool = False
 
 
 class UndeclaredRoute(RuntimeError):
@@ -43,6 +47,15 @@ class UndeclaredRoute(RuntimeError):
 def public(view: View) -> View:
     """Let anybody use the route; a form sent to it still needs its CSRF token."""
     return _declare(view, Access())
+
+
+def signed(view: View) -> View:
+    """Let whoever proves it use the route, by a signature or secret that the view itself checks.
+
+    Cookies and CSRF play no part, and the view reads the request: what gateways send is not
+    always text, and must not be read before it is known to be theirs.
+    """
+    return _declare(view, Access(signed=True))
 
 
 def allow(role: Role) -> Callable[[View], View]:
@@ -78,10 +91,12 @@ def enforce_access(app: Flask) -> None:
 
 def guard_request() -> ResponseReturnValue | None:
     """Return nothing when the request may go on, else where to log in; raises what refuses it."""
-    _refuse_nul(request.path, *request.args.keys(), *request.args.values())
-    if request.endpoint is None:
+    access = access_of(current_app, request.endpoint) if request.endpoint else None
+    if access is not None and access.signed:
         return None
-    access = access_of(current_app, request.endpoint)
+    _refuse_nul(request.path, *request.args.keys(), *request.args.values())
+    if access is None:
+        return None
     if access.scope is not None:
         g.actor = _actor_of_token(access.scope)
         return None

@@ -9,12 +9,14 @@ from werkzeug.local import LocalProxy
 from blueprints.access import access_of
 from rollcall import clock
 from rollcall.models import Organisation
+from rollcall.people.inbox import count_undecided
 from rollcall.wording import FILTERS
 
 NAVIGATION = (
     ("Campaigns", "campaigns.index"),
     ("Events", "events.index"),
     ("People", "people.index"),
+    ("Inbox", "inbox.index"),
     ("Imports", "imports.index"),
     ("Outbox", "outbox.index"),
 )
@@ -28,11 +30,15 @@ ACCOUNT_NAVIGATION = (
 
 
 class Link(NamedTuple):
-    """A link of a menu; `current` marks the part of the site that is being looked at."""
+    """A link of a menu; `current` marks the part of the site that is being looked at.
+
+    `waiting` is how much there waits for somebody.
+    """
 
     label: str
     url: str
     current: bool
+    waiting: int = 0
 
 
 def register_page_context(app: Flask) -> None:
@@ -48,10 +54,16 @@ def visible_links(navigation: tuple[tuple[str, str], ...]) -> list[Link]:
         return []
     here = (request.endpoint or "").partition(".")[0]
     return [
-        Link(label, url_for(endpoint), endpoint.partition(".")[0] == here)
+        Link(label, url_for(endpoint), endpoint.partition(".")[0] == here, _waiting(endpoint))
         for label, endpoint in navigation
         if _may_open(endpoint)
     ]
+
+
+def _waiting(endpoint: str) -> int:
+    if endpoint != "inbox.index":
+        return 0
+    return count_undecided(current_user.organisation.id)
 
 
 def _layout_context() -> dict[str, Any]:

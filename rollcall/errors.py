@@ -29,3 +29,7 @@ class NotAllowed(DomainError):
 
 class Conflict(DomainError):
     """The thing has changed, or is in a state, that does not allow this now."""
+
+
+class Busy(DomainError):
+    """This can't be stored at the moment; asking again later may work."""

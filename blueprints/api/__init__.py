@@ -2,10 +2,10 @@
 
 from apiflask import APIFlask
 
-from blueprints.api import audience, campaigns, events, imports, people, reference
+from blueprints.api import audience, campaigns, events, imports, inbox, people, reference
 from blueprints.api.description import register_description
 
-SUBJECTS = (audience.api, campaigns.api, events.api, imports.api, people.api)
+SUBJECTS = (audience.api, campaigns.api, events.api, imports.api, inbox.api, people.api)
 
 
 def register_api(app: APIFlask) -> None:

@@ -30,6 +30,14 @@ class BySource(BaseModel):
     other: int
 
 
+class QuietCountDocument(BaseModel):
+    """How many of the reachable are in their quiet hours at that moment, and when they wake."""
+
+    people: int
+    next_at: str | None = Field(json_schema_extra={"format": "date-time"})
+    last_at: str | None = Field(json_schema_extra={"format": "date-time"})
+
+
 class PreviewDocument(BaseModel):
     """An exact audience as of one moment."""
 
@@ -41,6 +49,9 @@ class PreviewDocument(BaseModel):
     cost: str = Field(description="A decimal number as text.", examples=["3.98"])
     currency: str
     duration_ms: float
+    quiet_hours: QuietCountDocument | None = Field(
+        description="Null for e-mail, and where the organisation has quiet hours off."
+    )
 
 
 class AudienceSnapshot(BaseModel):
@@ -72,6 +83,7 @@ class CampaignSettings(BaseModel):
     )
     original_segment_id: int | None
     on_failure: Literal["fail", "estimate"]
+    quiet_hours: Literal["wait", "skip", "override"]
 
 
 class CampaignMetadata(BaseModel):
@@ -102,6 +114,10 @@ class CampaignResults(BaseModel):
     held_back_by_reason: dict[str, int]
     in_doubt: int
     pending: int
+    waiting: dict[str, int] = Field(
+        description="Those of the pending who wait, by what they wait for: quiet_hours and others."
+    )
+    next_at: str | None = Field(description="When the first of those who wait is due.")
     cancelled: int
     cost: str = Field(description="A decimal number as text.", examples=["3.98"])
     currency: str
@@ -139,6 +155,7 @@ class CampaignDocument(BaseModel):
     scheduled_at: str | None
     scheduled_timezone: str | None
     scheduled_local_time: str | None
+    not_after: str | None = Field(description="Nothing goes out after this moment.")
     targeting_criteria: Any = Field(description="As given; damaged criteria are shown as text.")
     settings: CampaignSettings
     metadata: CampaignMetadata
@@ -312,3 +329,28 @@ class ImportReport(BaseModel):
     rejected: int
     rejected_rows: list[RejectedLine]
     mapping: dict[str, str] | None = Field(description="Which column was read as what.")
+
+
+class InboundDocument(BaseModel):
+    """A message that somebody sent to one of our numbers.
+
+    `meaning` is `unclear` where it may be meant as a stop: then somebody has to decide.
+    """
+
+    id: int
+    channel: Channel
+    from_address: str
+    text: str
+    meaning: Literal["stop", "start", "help", "unclear", "other"]
+    decision: Literal["stop", "ignore"] | None
+    decided_at: str | None
+    person_id: int | None
+    last_campaign_id: int | None
+    received_at: str
+
+
+class InboundPage(BaseModel):
+    """A page of messages, the newest first."""
+
+    data: list[InboundDocument]
+    next_cursor: str | None

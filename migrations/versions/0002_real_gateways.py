@@ -81,6 +81,7 @@ def upgrade():
     )
     with op.batch_alter_table('inbound_message', schema=None) as batch_op:
         batch_op.create_index('ix_inbound_message_organisation_id', ['organisation_id', 'id'], unique=False)
+        batch_op.create_index('ix_inbound_message_undecided', ['organisation_id', 'id'], unique=False, sqlite_where=sa.text("meaning = 'unclear' AND decision IS NULL"), postgresql_where=sa.text("meaning = 'unclear' AND decision IS NULL"))
 
     op.create_table('alert',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -180,6 +181,7 @@ def downgrade():
 
     op.drop_table('alert')
     with op.batch_alter_table('inbound_message', schema=None) as batch_op:
+        batch_op.drop_index('ix_inbound_message_undecided', sqlite_where=sa.text("meaning = 'unclear' AND decision IS NULL"), postgresql_where=sa.text("meaning = 'unclear' AND decision IS NULL"))
         batch_op.drop_index('ix_inbound_message_organisation_id')
 
     op.drop_table('inbound_message')

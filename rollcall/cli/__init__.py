@@ -7,6 +7,7 @@ from rollcall.cli.audience import audience_commands
 from rollcall.cli.campaign import campaign_commands
 from rollcall.cli.demo import demo_commands
 from rollcall.cli.event import event_commands
+from rollcall.cli.inbox import inbox_commands
 from rollcall.cli.message import message_commands
 from rollcall.cli.org import org_commands
 from rollcall.cli.people import people_commands, purchases_commands
@@ -22,6 +23,7 @@ COMMANDS = (
     campaign_commands,
     demo_commands,
     event_commands,
+    inbox_commands,
     message_commands,
     org_commands,
     people_commands,

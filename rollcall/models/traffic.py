@@ -100,6 +100,14 @@ class InboundMessage(Model):
             "provider", "provider_message_id", "organisation_id", name="uq_inbound_message_once"
         ),
         sa.Index("ix_inbound_message_organisation_id", "organisation_id", "id"),
+        # Counted for every page that staff open.
+        sa.Index(
+            "ix_inbound_message_undecided",
+            "organisation_id",
+            "id",
+            sqlite_where=sa.text("meaning = 'unclear' AND decision IS NULL"),
+            postgresql_where=sa.text("meaning = 'unclear' AND decision IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

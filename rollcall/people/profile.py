@@ -16,6 +16,8 @@ from rollcall.models import (
     Channel,
     ConsentChange,
     Event,
+    InboundMessage,
+    Meaning,
     Person,
     PersonFacts,
     Purchase,
@@ -69,6 +71,16 @@ class ConsentLine:
 
 
 @dataclass(frozen=True)
+class ReplyLine:
+    """One message that came from the person, what it asked for, and what staff made of it."""
+
+    received_at: datetime
+    text: str
+    meaning: Meaning
+    decision: str | None
+
+
+@dataclass(frozen=True)
 class PurchaseLine:
     """Money spent, with the event it was for, if any."""
 
@@ -89,6 +101,7 @@ class PersonProfile:
     attendance: list[AttendanceLine]
     messages: list[MessageLine]
     consents: list[ConsentLine]
+    replies: list[ReplyLine]
     purchases: list[PurchaseLine]
 
 
@@ -102,6 +115,7 @@ def person_profile(organisation_id: int, key: int | str) -> PersonProfile:
         attendance=[AttendanceLine(*row) for row in _read(_attendance_of(person.id))],
         messages=[MessageLine(*row) for row in _read(_messages_of(person.id))],
         consents=[ConsentLine(Channel(row[0]), *row[1:]) for row in _read(_consents_of(person.id))],
+        replies=[ReplyLine(*row) for row in _read(_replies_of(person.id))],
         purchases=[PurchaseLine(*row) for row in _read(_purchases_of(person.id))],
     )
 
@@ -155,6 +169,19 @@ def _consents_of(person_id: int) -> sa.Select[*tuple[Any, ...]]:
         )
         .where(ConsentChange.person_id == person_id)
         .order_by(ConsentChange.id.desc())
+    )
+
+
+def _replies_of(person_id: int) -> sa.Select[*tuple[Any, ...]]:
+    return (
+        sa.select(
+            InboundMessage.received_at,
+            InboundMessage.text,
+            InboundMessage.meaning,
+            InboundMessage.decision,
+        )
+        .where(InboundMessage.person_id == person_id)
+        .order_by(InboundMessage.id.desc())
     )
 
 

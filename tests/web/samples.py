@@ -20,6 +20,9 @@ from rollcall.models import Channel, Organisation, Role, StaffMember
 from rollcall.organisations.passwords import hash_password
 from rollcall.organisations.tokens import create_token
 from rollcall.people.imports import import_people
+from rollcall.people.inbox import list_inbox
+from rollcall.providers.base import Inbound
+from rollcall.sending.inbound import receive_inbound
 from tests.factories import attend, make_event, make_organisation, make_person, make_staff
 from tests.web.browser import PASSWORD, Browser
 
@@ -28,8 +31,11 @@ MARK = "Zanzibar"  # stands in every row of the organisation, and in no page of 
 SAMPLES: dict[str, Callable[["World"], object]] = {
     "campaign_id": lambda world: world.campaign_id,
     "event_key": lambda world: world.event_slug,
+    "message_id": lambda world: world.message_id,
     "person_id": lambda world: world.person_id,
+    "reference": lambda world: "1-1-0000000000000001",
     "run_id": lambda world: world.run_id,
+    "secret": lambda world: "no secret of ours",
     "slug": lambda world: world.event_slug,
     "staff_id": lambda world: world.colleague.id,
     "token_id": lambda world: world.token_id,
@@ -42,6 +48,7 @@ QUERIES: dict[str, Callable[["World"], dict[str, str]]] = {
 
 # What a form needs so that only the id in its address can be wrong with it.
 FORMS: dict[str, dict[str, str]] = {
+    "inbox.decide": {"decision": "ignore"},
     "campaigns.review": {"decision": "cancel"},
     "people.opt_in": {"channel": "sms"},
     "people.opt_out": {"channel": "sms"},
@@ -71,7 +78,12 @@ class World:
         )
         self.campaign_id = create_campaign(self.actor, draft)
         file = io.BytesIO(b"First name,Phone\n" + f"{mark},not a phone\n".encode())
+        self.message_id = self._inbound(person.phone or "", f"{mark}, please stop this")
         self.run_id = import_people(file, self.actor, file_name=f"{mark}.csv")["id"]
+
+    def _inbound(self, phone: str, text: str) -> int:
+        receive_inbound("kannel", Inbound(f"{self.organisation.id}", phone, "12345", text))
+        return list_inbox(self.organisation.id).rows[0].message.id
 
     def _staff(self, role: Role, mark: str) -> StaffMember:
         return make_staff(role, self.organisation, name=mark, password_hash=hash_password(PASSWORD))

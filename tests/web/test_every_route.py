@@ -167,7 +167,8 @@ def test_every_form_needs_its_csrf_token(app: APIFlask, ours: World):
     browser = ours.browser(Role.SUPER)
     failures = []
     for rule, method in rules_of(app, *CHANGING):
-        if access_to(app, rule).scope is None:
+        access = access_to(app, rule)
+        if access.scope is None and not access.signed:
             status = browser.open(method, ours.path_of(rule), data={"csrf_token": "x"}).status_code
             if status != 400:
                 failures.append(f"{method} {rule.rule}: {status}")
@@ -240,6 +241,19 @@ def test_a_revoked_token_and_one_of_somebody_deactivated_are_refused(app: APIFla
     browser.post(f"/staff/{ours.staff[Role.ADMIN].id}/deactivate")
     for token in (ours.token, second):
         assert client.get("/api/seen", headers=bearer(token)).status_code == 401
+
+
+def test_whoever_does_not_prove_to_be_ours_gets_in_nowhere(app: APIFlask, ours: World):
+    """Every route that takes a proof instead of a log-in, without one: refused, and no error."""
+    failures = []
+    for rule, method in rules_of(app, READING, *CHANGING):
+        if not access_to(app, rule).signed:
+            continue
+        for form in ({}, {"csrf_token": "x"}):
+            status = Browser(app).open(method, ours.missing_path_of(rule), data=form).status_code
+            if status not in (403, 404):
+                failures.append(f"{method} {rule.rule}: {status}")
+    none_of(failures)
 
 
 def test_public_pages_need_nobody(app: APIFlask):

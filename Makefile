@@ -13,7 +13,7 @@ DEMO_REFUSES := +16475550130 +19055550117
 DEMO := ROLLCALL_DEMO=on ROLLCALL_SCHEDULER=on ROLLCALL_SIMULATOR_REFUSES="$(DEMO_REFUSES)" \
 	DEMO_SPEED=$(DEMO_SPEED)
 
-.PHONY: demo demo-reset run install install-dev test check format lock bench help
+.PHONY: demo demo-reset run install install-dev test check format lock bench chaos help
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,9 @@ format: install-dev ## Format the code.
 lock: .venv/bin/uv ## Lock the dependencies anew, from pyproject.toml.
 	$(BIN)/uv pip compile -q --upgrade --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+chaos: install-dev ## Kill processes while they send, against real gateways, on both databases (minutes).
+	$(BIN)/python -m tests.chaos.storm
 
 bench: install-dev ## Measure preview, freeze and re-process on both databases.
 	$(BIN)/python -m benchmarks.audience

@@ -5,6 +5,7 @@ import socket
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +21,16 @@ from rollcall.monitoring.alerts import raise_alert
 LEASE = timedelta(seconds=60)  # unless the settings say otherwise
 BEGUN = (CampaignState.PREPARING, CampaignState.SENDING)
 OWNED = (*BEGUN, CampaignState.CANCELLED)
-OWNER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+@lru_cache
+def _name_process(pid: int) -> str:
+    return f"{socket.gethostname()}:{pid}:{uuid.uuid4().hex[:8]}"
+
+
+def this_process() -> str:
+    """Return the name by which this process owns campaigns; a fork has one of its own."""
+    return _name_process(os.getpid())
 
 
 @dataclass(frozen=True)
@@ -78,7 +88,7 @@ def claim_campaign(campaign_id: int, lateness: timedelta, lease: timedelta = LEA
                 Campaign.state.in_(OWNED),
                 sa.or_(Campaign.lease_until.is_(None), Campaign.lease_until <= now),
             )
-            .values(owner=OWNER, fence=row.fence + 1, lease_until=now + lease)
+            .values(owner=this_process(), fence=row.fence + 1, lease_until=now + lease)
             .returning(Campaign.id)
             .execution_options(synchronize_session=False)
         ).all()
@@ -161,7 +171,7 @@ def renew_claim(claim: Claim, state: CampaignState) -> None:
         .where(
             Campaign.id == claim.campaign_id,
             Campaign.fence == claim.fence,
-            Campaign.owner == OWNER,
+            Campaign.owner == this_process(),
             Campaign.state == state,
         )
         .values(lease_until=clock.now() + claim.lease)

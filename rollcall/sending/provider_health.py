@@ -107,8 +107,10 @@ def note_failures(provider: Provider, channels: list[str], errors: list[Provider
         state.error_at = now
         state.trouble_since = state.trouble_since or now
         state.failures += sum(error.in_doubt for error in errors)
-        if not all(error.in_doubt for error in errors):
+        if any(error.provider_wide and not error.permanent for error in errors):
             _rest(state, errors, now)
+        elif not all(error.in_doubt for error in errors):
+            state.failures += 1  # no rest: it works again as soon as somebody has mended it
         reason = _reason_to_open(state, errors, now)
         if reason:
             _open(state, provider, channels, reason, now)

@@ -190,6 +190,8 @@ class _Sending:
 
     def _grant(self) -> int:
         """Return how many of those who are ready may go to the wire now; waits where none may."""
+        if _grave_errors(self._finished):
+            return 0  # what follows for the provider is drawn first
         wanted = min(len(self._ready), self._slots.share - len(self._on_wire))
         if self._troubled:
             # One goes first, to see whether the provider takes it.
@@ -264,9 +266,7 @@ class _Sending:
         if self._provider.declaration.receipts == "session":
             ids = [one.outcome.provider_message_id for one in finished]
             apply_early_receipts(self._provider.name, [found for found in ids if found])
-        errors = [one.outcome.error for one in finished if one.outcome.error is not None]
-        grave = [error for error in errors if error.provider_wide or error.in_doubt]
-        if grave:
+        if grave := _grave_errors(finished):
             self._troubled = True
             self._note_failures(grave)
         elif self._troubled:
@@ -297,6 +297,12 @@ class _Sending:
         if self._content.not_after is not None:
             moment = min(moment, self._content.not_after + timedelta(seconds=1))
         return moment
+
+
+def _grave_errors(finished: list[Finished]) -> list[ProviderError]:
+    """Return those that say something of the provider and not only of a recipient."""
+    errors = [one.outcome.error for one in finished if one.outcome.error is not None]
+    return [error for error in errors if error.provider_wide or error.in_doubt]
 
 
 def complete_campaign(claim: Claim) -> None:

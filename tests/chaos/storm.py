@@ -159,7 +159,10 @@ def _count(
             )
         }
     )
-    addresses = wire.addresses()
+    sent = states["sent"] + states["delivered"]
+    patience = time.monotonic() + 10  # a real gateway hands on what it has queued a moment later
+    while len(addresses := wire.addresses()) < sent and time.monotonic() < patience:
+        time.sleep(0.05)
     unfinished = db.session.scalar(
         sa.select(sa.func.count()).select_from(Attempt).where(Attempt.outcome.is_(None))
     )

@@ -1,6 +1,7 @@
 """What a line tells for sure: tried with Kannel's double, which counts what really arrives."""
 
 import datetime as dt
+import select
 import socket
 import ssl
 import subprocess
@@ -207,12 +208,27 @@ def test_tls_lines_are_kept_where_the_certificate_can_be_trusted(
         kept = line._socket
         answers.append(line.ask("POST", "/", {}, b"three"))
         assert [answer.text for answer in answers] == ["ok", "ok", "ok"]
-        # The tickets that TLS 1.3 sends after the handshake are not taken for an end.
         assert line._socket is kept
         line.close()
     finally:
         http._tls.cache_clear()
     assert len(read) == 3
+
+
+def test_tickets_that_tls_sends_by_itself_are_not_taken_for_an_end(
+    secure_server: tuple[int, list[bytes]], certificate: Path, monkeypatch: pytest.MonkeyPatch
+):
+    port, _read = secure_server
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
+    http._tls.cache_clear()
+    try:
+        line = HttpLine(_address(f"https://localhost:{port}/"), 5)
+        kept = line._connect(time.monotonic() + 5)
+    finally:
+        http._tls.cache_clear()
+    with kept:
+        wait_for(lambda: select.select([kept], [], [], 0)[0])
+        assert http._is_quiet(kept)
 
 
 def test_a_certificate_that_nobody_vouches_for_stops_everything_before_the_request(
@@ -225,11 +241,14 @@ def test_a_certificate_that_nobody_vouches_for_stops_everything_before_the_reque
     assert not read
 
 
-def test_no_value_can_smuggle_in_a_header(double: Double):
+def test_no_value_can_smuggle_in_a_second_request(double: Double):
+    before = len(double.lines())
     line = HttpLine(_address(double.kannel.url), 5)
-    answer = line.ask("GET", "/cgi-bin/sendsms", {"X-One": "a\r\nContent-Length: 5\r\n\r\nGET /"})
+    smuggled = "a\r\n\r\nGET /cgi-bin/sendsms?to=1 HTTP/1.1"
+    answers = [line.ask("GET", "/cgi-bin/sendsms", {"X-One": smuggled}) for _ in range(2)]
     line.close()
-    assert (answer.status, answer.text) == (403, "Authorization failed for sendsms")
+    assert [answer.status for answer in answers] == [403, 403]
+    assert len(double.lines()) == before + 2
 
 
 @pytest.mark.parametrize(

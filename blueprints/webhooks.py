@@ -14,7 +14,11 @@ from blueprints.access import signed
 from rollcall.config import Settings
 from rollcall.errors import NotAllowed
 from rollcall.providers.base import Receipt
-from rollcall.providers.kannel import read_kannel_inbound, read_kannel_receipt
+from rollcall.providers.kannel import (
+    kannel_reply_headers,
+    read_kannel_inbound,
+    read_kannel_receipt,
+)
 from rollcall.providers.twilio import (
     check_twilio_signature,
     read_twilio_inbound,
@@ -55,7 +59,10 @@ def kannel_inbound(secret: str) -> Response:
         raise BadRequest("The text is not in the character set that it names.") from error
     if inbound is None:
         raise BadRequest("The parameters from and id are missing: see get-url in the documents.")
-    return _plain(answer_inbound("kannel", inbound).text)
+    reply = answer_inbound("kannel", inbound)
+    response = _plain(reply.text)
+    response.headers.update(kannel_reply_headers(reply.text))
+    return response
 
 
 @pages.post("/twilio/receipt/<reference>")

@@ -110,6 +110,7 @@ def decide_inbound(actor: Actor, message_id: int, decision: str) -> bool:
     if decision not in DECISIONS:
         raise InvalidInput({"decision": "Decide stop or ignore."})
     wanted = DECISIONS[decision]
+    find_inbound(actor.organisation_id, message_id)
     with write():
         now = clock.now()
         taken = db.session.execute(

@@ -100,6 +100,8 @@ def receive_inbound(
         address, concerned = _find_concerned(provider_name, inbound.address)
         rows = [_row(provider_name, inbound, meaning, address, one) for one in concerned]
         fresh = [one for one, row in zip(concerned, rows, strict=True) if _insert(row)]
+        # In one order, so that no two messages wait for each other's organisations.
+        fresh.sort(key=lambda one: one.organisation_id)
         changed: list[_Concerned] = []
         if meaning == Meaning.STOP:
             changed = [one for one in fresh if _opt_out(one, address, read.word)]

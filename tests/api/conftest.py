@@ -3,7 +3,11 @@
 import pytest
 from apiflask import APIFlask
 
-from rollcall.models import Event, Organisation
+from rollcall.extensions import db, write
+from rollcall.models import Event, Organisation, Person
+from rollcall.monitoring.alerts import raise_alert
+from rollcall.providers.base import Inbound
+from rollcall.sending.inbound import receive_inbound
 from tests.api.client import Program, make_token
 from tests.factories import attend, make_event, make_organisation, make_people
 
@@ -15,9 +19,17 @@ def acme(app: APIFlask) -> Organisation:
 
 @pytest.fixture
 def party(acme: Organisation) -> Event:
-    """An event of Acme with three registered people, whose ids are 1 to 3."""
+    """An event of Acme with three registered people, whose ids are 1 to 3; the first one wrote.
+
+    One alert is open, whose id is 1.
+    """
     event = make_event(acme, "party")
-    attend(event, make_people(acme, 3))
+    people = make_people(acme, 3)
+    attend(event, people)
+    phone = db.session.get_one(Person, people[0]).phone or ""
+    receive_inbound("kannel", Inbound("m1", phone, "12345", "take me off your list"))
+    with write():
+        raise_alert("missed", "a test", "A campaign missed its time.", organisation_id=acme.id)
     return event
 
 

@@ -22,7 +22,7 @@ CHECKS = {
     GenerationMode.POSITIVE: [*CONFORMS, "status_code_conformance"],
     GenerationMode.NEGATIVE: [*CONFORMS, "negative_data_rejection"],
 }
-THERE = {"campaign_id": 1, "person_id": 1, "event_key": "party"}
+THERE = {"campaign_id": 1, "person_id": 1, "event_key": "party", "message_id": 1, "alert_id": 1}
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_the_answers_are_what_is_described(program: Program, party: Event, spec:
     for method, path, body, status in CALLS:
         response = send(program, method, path, body)
         assert response.status_code == status, (method, path, response.text)
-        described = re.sub(r"^/(people|events|campaigns)/(1|party)\b", placeholder, path)
+        described = re.sub(r"^/(people|events|campaigns|inbox|alerts)/(1|party)\b", placeholder, path)
         call = spec["paths"][f"/api/v1{described}"][method.lower()]
         kind = response.mimetype
         schema = call["responses"][str(status)]["content"][kind]["schema"]
@@ -85,7 +85,13 @@ def test_the_answers_are_what_is_described(program: Program, party: Event, spec:
 
 
 def placeholder(found: re.Match[str]) -> str:
-    names = {"people": "person_id", "events": "event_key", "campaigns": "campaign_id"}
+    names = {
+        "people": "person_id",
+        "events": "event_key",
+        "campaigns": "campaign_id",
+        "inbox": "message_id",
+        "alerts": "alert_id",
+    }
     return f"/{found[1]}/{{{names[found[1]]}}}"
 
 

@@ -31,6 +31,7 @@ def save() -> ResponseReturnValue:
             country=form.get("country"),
             timezone=form.get("timezone"),
             quiet_hours=form.get("quiet_hours"),
+            address=form.get("postal_address"),
         )
     except InvalidInput as error:
         values = {**describe_settings(current_staff().organisation), **form}

@@ -4,7 +4,7 @@ Everything here is pure: a value goes in, a short English phrase comes out.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -51,9 +51,24 @@ _REASONS = {
         "share a {address} with somebody listed",
     ),
     "criteria_no_longer_met": ("no longer matches the criteria", "no longer match the criteria"),
-    "quiet_hours": ("is in quiet hours", "are in quiet hours"),
+    "quiet_hours": ("was in quiet hours", "were in quiet hours"),
+    "expired": (
+        "still waited when the last time for sending came",
+        "still waited when the last time for sending came",
+    ),
+    "set_aside": (
+        "was set aside after the program failed at this message again and again",
+        "were set aside after the program failed at these messages again and again",
+    ),
     "cancelled": ("was cancelled", "were cancelled"),
     "erased": ("was erased", "were erased"),
+}
+
+
+# What people are waiting for while a campaign goes out; {morning} is filled in.
+_WAITS = {
+    "quiet_hours": ("waits until {morning} at theirs", "wait until {morning} at theirs"),
+    "provider_busy": ("is to be tried again", "are to be tried again"),
 }
 
 
@@ -149,6 +164,21 @@ def say_reason(reason: str, count: int, channel: str = "sms", hours: int | None 
     return phrase.replace("a e-mail", "an e-mail").replace("last 1 hours", "last hour")
 
 
+def say_wait(reason: str, people: int, opens: time | None = None) -> str:
+    """Give what people wait for, with their number: "88 wait until 8:00 at theirs".
+
+    `opens` is when the organisation's messages may go out from; without it morning is said.
+    """
+    forms = _WAITS.get(reason)
+    predicate = forms[0 if people == 1 else 1] if forms else f"wait: {say_reason(reason, people)}"
+    return f"{people:,} {predicate.format(morning=say_clock(opens) if opens else 'morning')}"
+
+
+def say_clock(moment: time) -> str:
+    """Give a time of day as people say it: "8:00", "21:30"."""
+    return f"{moment.hour}:{moment.minute:02d}"
+
+
 def say_state(state: str) -> str:
     """Give a campaign's state as staff read it: "needs_review" becomes "Needs review"."""
     return STATE_LABELS.get(state, state.replace("_", " ").capitalize())
@@ -179,6 +209,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "relative_time": say_relative,
     "duration": say_duration,
     "reason": say_reason,
+    "wait": say_wait,
+    "clock": say_clock,
     "state": say_state,
     "source": say_source,
 }

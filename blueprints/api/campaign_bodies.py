@@ -12,7 +12,7 @@ from blueprints.api.reading import Body, Moment, PageQuery, named_as
 from rollcall.audience.criteria import KEYS
 from rollcall.campaigns.drafts import MAX_EMAIL, CampaignDraft
 from rollcall.errors import InvalidInput
-from rollcall.models import AudienceMode, Channel, OnFailure
+from rollcall.models import AudienceMode, Channel, OnFailure, QuietHours
 from rollcall.walltime import check_timezone
 
 LONGEST_LOCAL_TIME = 19  # 2026-11-29T10:00:00
@@ -59,6 +59,14 @@ class CampaignContent(Body):
     on_failure: Literal["fail", "estimate"] = Field(
         "fail", description="When computing it again fails: fail, or send to the estimate."
     )
+    quiet_hours: Literal["wait", "skip", "override"] = Field(
+        "wait",
+        description="What a text message does that would reach somebody in their quiet hours: "
+        "wait until their morning, leave them out, or (admin or super only) go all the same.",
+    )
+    not_after: Moment | None = Field(
+        None, description="Nothing goes out after this moment; whoever still waits is left out."
+    )
 
 
 class NewCampaign(CampaignContent):
@@ -91,6 +99,15 @@ class Decision(Act):
     decision: Literal["final", "estimate", "cancel"]
 
 
+class DoubtDecision(Body):
+    """What is decided of messages in doubt: of one person's, or of all."""
+
+    decision: Literal["sent", "again"] = Field(
+        description="Count as sent; or send again (admin or super only), perhaps a second time."
+    )
+    person_id: int | None = Field(None, ge=1, le=2**31 - 1)
+
+
 class CampaignQuery(PageQuery):
     """Which campaigns: the newest first."""
 
@@ -112,6 +129,12 @@ class RecipientQuery(PageQuery):
 def draft_of(body: CampaignContent) -> CampaignDraft:
     """Return the draft; raises InvalidInput for criteria and times that can't be read."""
     local_time, zone, repeated = _time_of(body)
+    if zone is None and local_time is None:
+        zone = "UTC"
+    not_after = None
+    if body.not_after is not None and zone is not None:
+        check_timezone(zone, "scheduled_timezone")
+        not_after = body.not_after.astimezone(ZoneInfo(zone))
     return CampaignDraft(
         name=body.name,
         channel=Channel(body.channel),
@@ -126,6 +149,9 @@ def draft_of(body: CampaignContent) -> CampaignDraft:
         local_time=local_time,
         timezone=zone,
         repeated=repeated,
+        quiet_hours=QuietHours(body.quiet_hours),
+        not_after=_wall_clock(not_after) if not_after else None,
+        not_after_repeated=("later" if not_after.fold else "earlier") if not_after else None,
     )
 
 

@@ -1,6 +1,7 @@
 """Campaigns: written, scheduled, sent, stopped, decided on, and the people in them."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Response, current_app, request, stream_with_context, url_for
@@ -114,7 +115,9 @@ def edit(campaign_id: int, json_data: bodies.CampaignEdit) -> Response:
 @api.output(documents.CampaignDocument)
 def schedule(campaign_id: int, json_data: bodies.Act) -> Response:
     """Freeze the audience and schedule the campaign"""
-    return _act(schedule_campaign, campaign_id, json_data)
+    return _act(
+        partial(schedule_campaign, email_provider=_email_provider()), campaign_id, json_data
+    )
 
 
 @api.post("/campaigns/<int:campaign_id>/send")
@@ -127,7 +130,9 @@ def send(campaign_id: int, json_data: bodies.Act) -> Response:
     A draft's audience is frozen at once; a scheduled campaign keeps its list and only its time
     comes forward.
     """
-    return _act(send_campaign_now, campaign_id, json_data)
+    return _act(
+        partial(send_campaign_now, email_provider=_email_provider()), campaign_id, json_data
+    )
 
 
 @api.post("/campaigns/<int:campaign_id>/cancel")
@@ -231,6 +236,10 @@ def _act(
     return _answer_campaign(campaign_id)
 
 
+def _email_provider() -> str:
+    return current_app.extensions["rollcall"].email_provider
+
+
 def _answer_campaign(campaign_id: int, status: int = 200) -> Response:
     campaign = find_campaign(current_actor().organisation_id, campaign_id)
     made = status == 201
@@ -244,7 +253,7 @@ def _reprocesses(body: bodies.CampaignContent) -> bool:
 
 def _schedule_or_discard(actor: Actor, campaign_id: int) -> None:
     try:
-        schedule_campaign(actor, campaign_id)
+        schedule_campaign(actor, campaign_id, email_provider=_email_provider())
     except DomainError:
         # The caller is told that the call failed, so no draft of it may stay to be sent later.
         cancel_campaign(actor, campaign_id)

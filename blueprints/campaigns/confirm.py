@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.access import current_actor, current_staff, staff_only
@@ -10,15 +10,14 @@ from blueprints.addresses import read_id
 from blueprints.campaigns.form import draft_of, values_of
 from blueprints.campaigns.form_page import in_page_order, preview_context
 from blueprints.campaigns.pages import pages
-from rollcall.actors import Actor
 from rollcall.audience.criteria import describe_criteria
 from rollcall.campaigns.draft_preview import preview_draft
 from rollcall.campaigns.drafts import find_campaign
 from rollcall.campaigns.form_options import find_chosen_events
-from rollcall.campaigns.scheduling import schedule_campaign, send_campaign_now
+from rollcall.campaigns.scheduling import check_footer, schedule_campaign, send_campaign_now
 from rollcall.campaigns.zones import campaign_zones
 from rollcall.errors import InvalidInput
-from rollcall.models import CampaignState
+from rollcall.models import Campaign, CampaignState
 from rollcall.wording import say_people
 
 
@@ -46,15 +45,26 @@ def send(campaign_id: int) -> ResponseReturnValue:
     return _make_due(campaign_id, send_campaign_now, "On its way to {}.")
 
 
-def _make_due(
-    campaign_id: int, verb: Callable[[Actor, int, int | None], int], told: str
-) -> ResponseReturnValue:
+def _make_due(campaign_id: int, verb: Callable[..., int], told: str) -> ResponseReturnValue:
+    version = read_id(request.form.get("version"))
     try:
-        people = verb(current_actor(), campaign_id, read_id(request.form.get("version")))
+        people = verb(current_actor(), campaign_id, version, email_provider=_email_provider())
     except InvalidInput as error:
         return _confirm_page(campaign_id, error.fields), 422
     flash(told.format(say_people(people)), "success")
     return redirect(url_for("campaigns.show", campaign_id=campaign_id))
+
+
+def _email_provider() -> str:
+    return current_app.extensions["rollcall"].email_provider
+
+
+def _footer_problems(campaign: Campaign) -> dict[str, str]:
+    try:
+        check_footer(campaign, _email_provider())
+    except InvalidInput as error:
+        return error.fields
+    return {}
 
 
 def _confirm_page(campaign_id: int, errors: dict[str, str]) -> str:
@@ -70,6 +80,6 @@ def _confirm_page(campaign_id: int, errors: dict[str, str]) -> str:
         criteria=criteria,
         audience_sentence=describe_criteria(criteria, {event.slug: event.name for event in events}),
         zones=campaign_zones([campaign])[campaign.id],
-        problems=in_page_order({**preview.problems, **errors}),
+        problems=in_page_order({**preview.problems, **_footer_problems(campaign), **errors}),
         **preview_context(values, preview),
     )

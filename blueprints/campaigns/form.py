@@ -3,6 +3,7 @@
 import re
 from dataclasses import asdict, dataclass, replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from werkzeug.datastructures import MultiDict
 
@@ -15,7 +16,7 @@ from rollcall.audience.criteria import (
 )
 from rollcall.campaigns.drafts import CampaignDraft, campaign_criteria
 from rollcall.errors import InvalidInput
-from rollcall.models import AudienceMode, Campaign, Channel, OnFailure, Organisation
+from rollcall.models import AudienceMode, Campaign, Channel, OnFailure, Organisation, QuietHours
 from rollcall.people.picking import pick_people
 from rollcall.walltime import repeated_moments
 
@@ -50,6 +51,8 @@ class FormValues:
     scheduled_local_time: str = ""
     scheduled_timezone: str = ""
     repeated: str = ""
+    quiet_hours: str = QuietHours.WAIT
+    not_after: str = ""
     reprocess: bool = False
     on_failure: str = OnFailure.FAIL
     version: int | None = None
@@ -100,6 +103,8 @@ def values_of(campaign: Campaign) -> FormValues:
         scheduled_local_time=campaign.scheduled_local_time or "",
         scheduled_timezone=campaign.scheduled_timezone or campaign.organisation.timezone,
         repeated=_repeated_choice(campaign),
+        quiet_hours=campaign.quiet_hours,
+        not_after=_not_after_text(campaign),
         reprocess=campaign.audience_mode == AudienceMode.REPROCESS,
         on_failure=campaign.on_failure,
         version=campaign.version,
@@ -141,6 +146,10 @@ def draft_of(values: FormValues) -> CampaignDraft:
     channel = values.channel if values.channel in list(Channel) else Channel.SMS
     if values.when == "later" and not values.scheduled_local_time:
         problems["scheduled_local_time"] = "Choose the date and time, or send it at once."
+    quiet_hours = values.quiet_hours
+    if quiet_hours not in list(QuietHours):
+        problems["quiet_hours"] = f"Choose one of {', '.join(QuietHours)}."
+        quiet_hours = QuietHours.WAIT
     if values.unknown:
         problems["pasted"] = "Not everybody of your list was found; see below the list."
     return CampaignDraft(
@@ -155,6 +164,8 @@ def draft_of(values: FormValues) -> CampaignDraft:
         local_time=values.scheduled_local_time if values.scheduled else None,
         timezone=values.scheduled_timezone,
         repeated=values.repeated or None,
+        quiet_hours=QuietHours(quiet_hours),
+        not_after=values.not_after or None,
         problems=problems,
     )
 
@@ -227,7 +238,19 @@ def _whole_number(text: str) -> Any:
 
 
 def _repeated_choice(campaign: Campaign) -> str:
-    both = repeated_moments(campaign.scheduled_local_time or "", campaign.scheduled_timezone or "")
-    if both is None or campaign.scheduled_at is None:
+    zone = campaign.scheduled_timezone or campaign.organisation.timezone
+    for local, moment in (
+        (campaign.scheduled_local_time or "", campaign.scheduled_at),
+        (_not_after_text(campaign), campaign.not_after),
+    ):
+        both = repeated_moments(local, zone)
+        if both is not None and moment is not None:
+            return "later" if moment == both[1] else "earlier"
+    return ""
+
+
+def _not_after_text(campaign: Campaign) -> str:
+    if campaign.not_after is None:
         return ""
-    return "later" if campaign.scheduled_at == both[1] else "earlier"
+    zone = campaign.scheduled_timezone or campaign.organisation.timezone
+    return campaign.not_after.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M")

@@ -11,10 +11,10 @@ from blueprints.campaigns.form import FormValues, draft_of
 from rollcall.audience.criteria import Criteria
 from rollcall.audience.funnel import STEPS
 from rollcall.campaigns.draft_preview import AUDIENCE_FIELDS, DraftPreview, preview_draft
-from rollcall.campaigns.drafts import NEEDS_EVENTS, NEEDS_TIME
+from rollcall.campaigns.drafts import NEEDS_EVENTS, NEEDS_TIME, may_choose
 from rollcall.campaigns.form_options import PEOPLE_SHOWN, find_event_options, find_picked_people
 from rollcall.charts import stack_bar
-from rollcall.models import AudienceSource, Campaign, Person, Reason
+from rollcall.models import AudienceSource, Campaign, Person, QuietHours, Reason
 from rollcall.people.search import search_people
 from rollcall.walltime import known_timezones
 
@@ -30,7 +30,7 @@ FIELD_IDS = {
 PAGE_ORDER = (
     *("name", "channel", "subject", "message", "link"),
     *("events", "sources", "r", "f", "m", "cities", "people", "pasted", "recent_message_hours"),
-    *("scheduled_local_time", "scheduled_timezone", "audience_mode"),
+    *("scheduled_local_time", "scheduled_timezone", "quiet_hours", "not_after", "audience_mode"),
 )
 # Longer addresses are refused by proxies on the way; only long hand-picked lists come near.
 LONGEST_CRITERIA = 6_000
@@ -49,7 +49,7 @@ def render_form(
     `tried` shows what is wrong with what was filled in so far; `errors` are those of an
     attempt to store it; `problem` is a sentence about the campaign as a whole.
     """
-    preview = preview_draft(current_staff().organisation, draft_of(values))
+    preview = _preview(values)
     if errors is None:
         errors = problems_so_far(values, preview.problems) if tried else {}
     return render_template(
@@ -59,13 +59,14 @@ def render_form(
         problem=problem,
         field_ids=FIELD_IDS,
         timezones=sorted(known_timezones()),
+        may_override=may_choose(current_staff().rank, QuietHours.OVERRIDE),
         **(event_context(values) | people_context(values) | preview_context(values, preview)),
     )
 
 
 def preview_context(values: FormValues, preview: DraftPreview | None = None) -> dict[str, Any]:
     """Return what the preview and the parts of the form that follow it are rendered with."""
-    preview = preview or preview_draft(current_staff().organisation, draft_of(values))
+    preview = preview or _preview(values)
     audience = preview.audience
     funnel = audience.funnel.to_json() if audience else {}
     return {
@@ -82,6 +83,11 @@ def preview_context(values: FormValues, preview: DraftPreview | None = None) -> 
         "chosen_sample": _chosen_sample(values, preview),
         "reprocess_refusal": _reprocess_refusal(values),
     }
+
+
+def _preview(values: FormValues) -> DraftPreview:
+    staff = current_staff()
+    return preview_draft(staff.organisation, draft_of(values), staff.rank)
 
 
 def event_context(values: FormValues) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def _overview_context(organisation_id: int, before: int | None) -> dict[str, Any
         "gone": gone[:PAGE],
         "changes": {campaign.id: audience_change(campaign) for campaign in gone},
         "progress_of": {campaign.id: sending_progress(campaign) for campaign in groups.sending},
-        "zones": campaign_zones([*groups.scheduled, *groups.decide]),
+        "zones": campaign_zones([*groups.scheduled, *groups.decide, *groups.sending]),
         "before": before,
         "every": _pace(groups),
         "older_url": (

@@ -57,7 +57,10 @@ class Funnel:
 
 @dataclass(frozen=True)
 class Group:
-    """People of an audience who are alike, with the lowest and the highest of their ids."""
+    """People of an audience who are alike, with the lowest and the highest of their ids.
+
+    `zones` is where their phones are, "" where the audience was not asked for it.
+    """
 
     reason: Reason
     source: AudienceSource
@@ -65,16 +68,22 @@ class Group:
     people: int
     first: int
     last: int
+    zones: str = ""
 
 
 def count_groups(audience: Rows, values: dict[str, Any]) -> list[Group]:
     """Return the groups of an audience in one statement, with two sample ids for each."""
     rows = audience.subquery("audience")
     keys = (rows.c.reason, rows.c.source, rows.c.country)
+    zones = [rows.c.zones] if "zones" in rows.c else []
     counted = db.session.execute(
         sa.select(
-            *keys, sa.func.count(), sa.func.min(rows.c.person_id), sa.func.max(rows.c.person_id)
-        ).group_by(*keys),
+            *keys,
+            sa.func.count(),
+            sa.func.min(rows.c.person_id),
+            sa.func.max(rows.c.person_id),
+            *zones,
+        ).group_by(*keys, *zones),
         values,
     )
     return [Group(*row) for row in counted]

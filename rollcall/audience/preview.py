@@ -12,11 +12,12 @@ from rollcall import clock
 from rollcall.audience.criteria import Criteria
 from rollcall.audience.funnel import Funnel, count_groups, funnel_of
 from rollcall.audience.query import audience_select
+from rollcall.audience.quiet import QuietCount, count_quiet, read_sending_window
 from rollcall.extensions import db
 from rollcall.messages.parts import MessageParts, count_parts
 from rollcall.messages.placeholders import PersonFields, compile_template
 from rollcall.messages.pricing import DEFAULT_PRICES, price_of_emails, price_of_parts
-from rollcall.models import AudienceSource, Channel, Person, Reason
+from rollcall.models import AudienceSource, Channel, Organisation, Person, Reason
 from rollcall.models.types import IdList, IsOneOf
 
 SAMPLES = 6
@@ -37,7 +38,10 @@ class SamplePerson:
 
 @dataclass(frozen=True)
 class Preview:
-    """An exact funnel as of sending at `moment`, some of its people, and the cost."""
+    """An exact funnel as of sending at `moment`, some of its people, and the cost.
+
+    `quiet` is None where quiet hours play no part: for e-mail, and where they are off.
+    """
 
     funnel: Funnel
     moment: datetime
@@ -47,6 +51,7 @@ class Preview:
     cost: Decimal
     currency: str
     duration_ms: float
+    quiet: QuietCount | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the preview as the API gives it."""
@@ -59,6 +64,7 @@ class Preview:
             "cost": str(self.cost.quantize(Decimal("0.01"))),
             "currency": self.currency,
             "duration_ms": round(self.duration_ms, 1),
+            "quiet_hours": self.quiet.to_json() if self.quiet else None,
         }
 
 
@@ -87,7 +93,7 @@ def preview_audience(
     started = time.perf_counter()
     criteria.check_chooses_somebody()
     moment = at or clock.now()
-    funnel, sample_ids = _count_and_sample(organisation_id, criteria, channel, moment)
+    funnel, sample_ids, quiet = _count_and_sample(organisation_id, criteria, channel, moment)
     samples = _sample_people(sample_ids, channel, text or MessageText())
     parts_each = max((sample.parts.parts for sample in samples), default=1)
     return Preview(
@@ -99,6 +105,7 @@ def preview_audience(
         cost=cost_of(funnel.by_country, channel, parts_each),
         currency=DEFAULT_PRICES.currency,
         duration_ms=(time.perf_counter() - started) * 1000,
+        quiet=quiet,
     )
 
 
@@ -114,16 +121,19 @@ def cost_of(by_country: dict[str, int], channel: Channel, parts_each: int) -> De
 
 def _count_and_sample(
     organisation_id: int, criteria: Criteria, channel: Channel, moment: datetime
-) -> tuple[Funnel, dict[int, AudienceSource]]:
+) -> tuple[Funnel, dict[int, AudienceSource], QuietCount | None]:
     # Each group's lowest and highest id come with its count, so that samples cost no second
-    # evaluation, and are spread over sources and countries by themselves.
-    query = audience_select(organisation_id, criteria, channel, moment)
+    # evaluation, and are spread over sources and countries by themselves. With quiet hours the
+    # groups are divided by zone too: some hundred, each judged once.
+    organisation = db.session.get_one(Organisation, organisation_id)
+    window = read_sending_window(organisation, channel, criteria)
+    query = audience_select(organisation_id, criteria, channel, moment, window is not None)
     groups = count_groups(query.statement, query.values)
     samples: dict[int, AudienceSource] = {}
     for group in groups:
         if group.reason is Reason.REACHABLE and len(samples) < SAMPLES:
             samples |= {group.first: group.source, group.last: group.source}
-    return funnel_of(groups), samples
+    return funnel_of(groups), samples, count_quiet(groups, window, moment) if window else None
 
 
 def _sample_people(

@@ -35,14 +35,21 @@ Rows = sa.Select[*tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class AudienceQuery:
-    """A statement that gives `person_id`, `source`, `reason`, `country` a row, and its values."""
+    """A statement that gives `person_id`, `source`, `reason`, `country` a row, and its values.
+
+    Where it was asked for, `zones` too: where the person's phone is, for quiet hours.
+    """
 
     statement: Rows
     values: dict[str, Any]
 
 
 def audience_select(
-    organisation_id: int, criteria: Criteria, channel: Channel, moment: datetime
+    organisation_id: int,
+    criteria: Criteria,
+    channel: Channel,
+    moment: datetime,
+    with_zones: bool = False,
 ) -> AudienceQuery:
     """Return the query for everybody whom the criteria match, as of sending at `moment`.
 
@@ -57,6 +64,7 @@ def audience_select(
         cities=bool(criteria.cities),
         people=criteria.people is not None,
         window=criteria.window_hours > 0,
+        zones=with_zones,
     )
     values: dict[str, Any] = {"organisation_id": organisation_id}
     if shape.events:
@@ -99,6 +107,7 @@ class _Shape:
     cities: bool
     people: bool
     window: bool
+    zones: bool
 
 
 @lru_cache(maxsize=512)
@@ -121,6 +130,7 @@ def _build(shape: _Shape) -> Rows:
         judged.c.source,
         sa.type_coerce(reason, Code(Reason)).label("reason"),
         judged.c.country,
+        *([judged.c.zones] if shape.zones else []),
     )
 
 
@@ -131,6 +141,7 @@ def _judged(shape: _Shape) -> Rows:
         sa.cast(exclusion_reason(shape.channel, cutoff), sa.SmallInteger).label("reason"),
         _shared(shape.channel).label("shared"),
         PersonFacts.phone_country.label("country"),
+        *([PersonFacts.phone_zones.label("zones")] if shape.zones else []),
     ]
     conditions = [PersonFacts.organisation_id == sa.bindparam("organisation_id")]
     for letter in shape.scores:

@@ -32,6 +32,7 @@ def campaign_document(campaign: Campaign) -> dict[str, Any]:
         "scheduled_at": moment_json(campaign.scheduled_at),
         "scheduled_timezone": campaign.scheduled_timezone,
         "scheduled_local_time": campaign.scheduled_local_time,
+        "not_after": moment_json(campaign.not_after),
         "targeting_criteria": _criteria_json(campaign),
         "settings": _settings(campaign),
         "metadata": _metadata(campaign, results),
@@ -72,6 +73,7 @@ def _settings(campaign: Campaign) -> dict[str, Any]:
         "frozen_contact_ids": _frozen_ids(campaign),
         "original_segment_id": None,
         "on_failure": campaign.on_failure,
+        "quiet_hours": campaign.quiet_hours,
     }
 
 

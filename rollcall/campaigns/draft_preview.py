@@ -12,7 +12,7 @@ from rollcall.errors import InvalidInput
 from rollcall.messages.parts import MessageParts, count_parts
 from rollcall.messages.placeholders import compile_template
 from rollcall.messages.pricing import price_of_emails, price_of_parts
-from rollcall.models import Channel, Organisation
+from rollcall.models import Channel, Organisation, Role
 from rollcall.walltime import repeated_moments, resolve_wall_time
 
 AUDIENCE_FIELDS = frozenset(
@@ -41,12 +41,14 @@ class DraftPreview:
     repeated: tuple[datetime, datetime] | None
 
 
-def preview_draft(organisation: Organisation, draft: CampaignDraft) -> DraftPreview:
-    """Return everything the form shows beside a draft; nothing is stored.
+def preview_draft(
+    organisation: Organisation, draft: CampaignDraft, role: Role = Role.SUPER
+) -> DraftPreview:
+    """Return everything the form shows beside a draft to somebody of that role; stores nothing.
 
     Raises nothing for a draft that is not finished: what is wrong stands in `problems`.
     """
-    problems = _problems(organisation.id, draft)
+    problems = _problems(organisation.id, draft, role)
     moment = _moment(draft)
     text, parts = _read_text(draft)
     audience = None
@@ -71,13 +73,16 @@ def preview_draft(organisation: Organisation, draft: CampaignDraft) -> DraftPrev
             moment,
             draft.timezone or organisation.timezone,
         ),
-        repeated=repeated_moments(draft.local_time or "", draft.timezone or ""),
+        repeated=(
+            repeated_moments(draft.local_time or "", draft.timezone or "")
+            or repeated_moments(draft.not_after or "", draft.timezone or "")
+        ),
     )
 
 
-def _problems(organisation_id: int, draft: CampaignDraft) -> dict[str, str]:
+def _problems(organisation_id: int, draft: CampaignDraft, role: Role) -> dict[str, str]:
     try:
-        check_draft(organisation_id, draft)
+        check_draft(organisation_id, draft, role)
     except InvalidInput as error:
         return error.fields
     return {}

@@ -15,11 +15,25 @@ from rollcall.campaigns.states import change_state
 from rollcall.errors import InvalidInput, NotFound
 from rollcall.extensions import db, write
 from rollcall.messages.placeholders import compile_template
-from rollcall.models import AudienceMode, Campaign, Channel, OnFailure, Person, Recipient
+from rollcall.models import (
+    AudienceMode,
+    Campaign,
+    Channel,
+    OnFailure,
+    Person,
+    QuietHours,
+    Recipient,
+    Role,
+)
 from rollcall.walltime import resolve_wall_time
 
 NEEDS_TIME = "Audience reprocessing requires a scheduled send time"
 NEEDS_EVENTS = "Audience reprocessing requires event selection"
+NEEDS_ADMIN = (
+    "To send in people's quiet hours takes the role admin or above: "
+    "let them wait, or leave them out."
+)
+TOO_LATE = "Nothing may go out after this time, so it must lie after the time of sending."
 MAX_MESSAGE = 5_000
 MAX_EMAIL = 100_000
 
@@ -29,7 +43,9 @@ class CampaignDraft:
     """All that staff decide about a campaign.
 
     `local_time` is wall-clock time in `timezone` ("2026-11-29T10:00"), None while it is not
-    chosen; `repeated` says which one is meant where that time comes twice.
+    chosen; `repeated` says which one is meant where that time comes twice. After `not_after`,
+    on the same clock, nothing goes out any more; `repeated` speaks for it too, unless
+    `not_after_repeated` does. Of e-mails quiet hours mean nothing.
     """
 
     name: str
@@ -43,6 +59,9 @@ class CampaignDraft:
     local_time: str | None = None
     timezone: str | None = None
     repeated: str | None = None
+    quiet_hours: QuietHours = QuietHours.WAIT
+    not_after: str | None = None
+    not_after_repeated: str | None = None
     problems: dict[str, str] = field(default_factory=dict)
 
 
@@ -67,7 +86,7 @@ def campaign_criteria(campaign: Campaign) -> Criteria:
 
 def create_campaign(actor: Actor, draft: CampaignDraft) -> int:
     """Store a draft and return its id; raises InvalidInput naming every field that is wrong."""
-    values = check_draft(actor.organisation_id, draft)
+    values = check_draft(actor.organisation_id, draft, actor.role)
     with write():
         now = clock.now()
         campaign = Campaign(
@@ -91,7 +110,7 @@ def edit_campaign(
     Raises Conflict when it has begun to be sent, or is no longer at `version`.
     """
     before = _audited_campaign(find_campaign(actor.organisation_id, campaign_id))
-    values = check_draft(actor.organisation_id, draft)
+    values = check_draft(actor.organisation_id, draft, actor.role)
     with write():
         change_state(
             actor,
@@ -116,11 +135,15 @@ def edit_campaign(
 
 
 def duplicate_campaign(actor: Actor, campaign_id: int) -> int:
-    """Store a copy as a new draft without its time, and return its id.
+    """Store a copy as a new draft without its times, and return its id.
 
-    A copy without a time can't be re-processed, so that choice is left behind too.
+    A copy without a time can't be re-processed, so that choice is left behind too; so is the
+    leave to send in quiet hours, unless whoever copies may give it.
     """
     original = find_campaign(actor.organisation_id, campaign_id)
+    quiet_hours = QuietHours(original.quiet_hours)
+    if not may_choose(actor.role, quiet_hours):
+        quiet_hours = QuietHours.WAIT
     draft = CampaignDraft(
         name=f"Copy of {original.name}"[:200],
         channel=Channel(original.channel),
@@ -128,28 +151,43 @@ def duplicate_campaign(actor: Actor, campaign_id: int) -> int:
         message=original.message,
         link=original.link,
         criteria=campaign_criteria(original),
+        quiet_hours=quiet_hours,
     )
     return create_campaign(actor, draft)
 
 
-def check_draft(organisation_id: int, draft: CampaignDraft) -> dict[str, Any]:
-    """Return the columns to store; raises InvalidInput naming every field that is wrong."""
+def may_choose(role: Role, quiet_hours: QuietHours) -> bool:
+    """Return whether the role may let a campaign do this about quiet hours."""
+    return quiet_hours != QuietHours.OVERRIDE or role.at_least(Role.ADMIN)
+
+
+def check_draft(organisation_id: int, draft: CampaignDraft, role: Role) -> dict[str, Any]:
+    """Return the columns to store for somebody of that role.
+
+    Raises InvalidInput naming every field that is wrong.
+    """
     problems = dict(draft.problems)
+    email = draft.channel == Channel.EMAIL
+    if not email and not may_choose(role, draft.quiet_hours):
+        problems.setdefault("quiet_hours", NEEDS_ADMIN)
     _check_texts(draft, problems)
     _check_audience(organisation_id, draft, problems)
     scheduled_at = _check_time(draft, problems)
+    not_after = _check_not_after(draft, scheduled_at, problems)
     _check_mode(draft, problems)
     if problems:
         raise InvalidInput(problems)
     return {
         "name": draft.name.strip(),
         "channel": draft.channel,
-        "subject": draft.subject.strip() if draft.channel == Channel.EMAIL else "",
+        "subject": draft.subject.strip() if email else "",
         "message": _with_plain_line_ends(draft.message),
         "link": draft.link.strip(),
         "targeting_criteria": draft.criteria.to_text(),
         "audience_mode": draft.audience_mode,
         "on_failure": draft.on_failure,
+        "quiet_hours": QuietHours.WAIT if email else draft.quiet_hours,
+        "not_after": not_after,
         "scheduled_at": scheduled_at,
         "scheduled_timezone": draft.timezone if scheduled_at else None,
         "scheduled_local_time": draft.local_time if scheduled_at else None,
@@ -251,6 +289,30 @@ def _check_time(draft: CampaignDraft, problems: dict[str, str]) -> datetime | No
     return moment
 
 
+def _check_not_after(
+    draft: CampaignDraft, scheduled_at: datetime | None, problems: dict[str, str]
+) -> datetime | None:
+    if draft.not_after is None:
+        return None
+    try:
+        moment = resolve_wall_time(
+            draft.not_after,
+            draft.timezone or "",
+            draft.not_after_repeated or draft.repeated,
+            field="not_after",
+            timezone_field="scheduled_timezone",
+        )
+    except InvalidInput as error:
+        for name, text in error.fields.items():
+            problems.setdefault(name, text)
+        return None
+    if moment <= clock.now():
+        problems.setdefault("not_after", "This time has passed: choose one that is still to come.")
+    elif scheduled_at is not None and moment <= scheduled_at:
+        problems.setdefault("not_after", TOO_LATE)
+    return moment
+
+
 def _check_mode(draft: CampaignDraft, problems: dict[str, str]) -> None:
     if draft.audience_mode == AudienceMode.FROZEN:
         return
@@ -261,14 +323,15 @@ def _check_mode(draft: CampaignDraft, problems: dict[str, str]) -> None:
 
 
 def _audited(values: dict[str, Any]) -> dict[str, Any]:
-    moment = values.get("scheduled_at")
-    return {**values, "scheduled_at": moment.isoformat() if moment else None}
+    moments = {name: values.get(name) for name in ("scheduled_at", "not_after")}
+    said = {name: moment.isoformat() if moment else None for name, moment in moments.items()}
+    return {**values, **said}
 
 
 def _audited_campaign(campaign: Campaign) -> dict[str, Any]:
     names = (
         *("name", "channel", "subject", "message", "link", "targeting_criteria"),
-        *("audience_mode", "on_failure"),
+        *("audience_mode", "on_failure", "quiet_hours", "not_after"),
         *("scheduled_at", "scheduled_timezone", "scheduled_local_time"),
     )
     return _audited({name: getattr(campaign, name) for name in names})

@@ -20,7 +20,7 @@ from rollcall.models import (
     Recipient,
     RecipientState,
 )
-from rollcall.wording import say_reason
+from rollcall.wording import say_reason, say_time
 
 PLANNED = (CampaignState.DRAFT, CampaignState.SCHEDULED)
 MOST_CAMPAIGNS = 50
@@ -154,8 +154,23 @@ def _explain_fate(campaign: Campaign, recipient: Recipient | None) -> Explanatio
         return _past(recipient.held_reason, campaign, hours, "Their message was held back")
     if campaign.state == CampaignState.FAILED and recipient.state == RecipientState.CANCELLED:
         return Explanation(False, "They were on the list, but the campaign failed first.")
+    if recipient.state == RecipientState.QUEUED and recipient.held_reason is not None:
+        return _waiting(campaign, recipient)
     sent = recipient.state in (RecipientState.SENT, RecipientState.DELIVERED)
     return Explanation(sent, _FATES[recipient.state])
+
+
+def _waiting(campaign: Campaign, recipient: Recipient) -> Explanation:
+    when = ""
+    if recipient.not_before is not None:
+        zone = campaign.scheduled_timezone or campaign.organisation.timezone
+        when = f" until {say_time(recipient.not_before, zone)}"
+    why = {
+        Reason.QUIET_HOURS: "it is too early or too late in the day where they are",
+        Reason.PROVIDER_BUSY: "the provider could not take it, and it will be tried again",
+    }
+    said = why.get(recipient.held_reason or Reason.REACHABLE, "it can't go out yet")
+    return Explanation(False, f"They are on the list, and their message waits{when}: {said}.")
 
 
 def _past(reason: Reason | None, campaign: Campaign, hours: int, lead: str) -> Explanation:

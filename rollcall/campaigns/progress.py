@@ -1,4 +1,4 @@
-"""How far a campaign is while it goes out: done, in all, how fast, how long still."""
+"""How far a campaign is while it goes out: done, in all, how fast, and who waits for what."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,9 +7,18 @@ import sqlalchemy as sa
 
 from rollcall import clock
 from rollcall.extensions import db
-from rollcall.models import Campaign, CampaignState, Recipient, RecipientState
+from rollcall.models import Campaign, CampaignState, Reason, Recipient, RecipientState
 
-_WAITING = (RecipientState.QUEUED, RecipientState.CLAIMED, RecipientState.WIRING)
+_PENDING = (RecipientState.QUEUED, RecipientState.CLAIMED, RecipientState.WIRING)
+
+
+@dataclass(frozen=True)
+class Wait:
+    """People whose messages are to go later, for one reason, and when the first of them may."""
+
+    reason: Reason
+    people: int
+    next_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -19,6 +28,17 @@ class Progress:
     done: int
     total: int
     rate: float | None
+    waits: tuple[Wait, ...] = ()
+
+    @property
+    def waiting(self) -> int:
+        """Return how many people wait for a time that is still to come."""
+        return sum(wait.people for wait in self.waits)
+
+    @property
+    def only_waits(self) -> bool:
+        """Return whether everybody who is left waits, so that nothing moves by itself now."""
+        return self.waiting > 0 and self.done + self.waiting == self.total
 
     @property
     def seconds_left(self) -> float | None:
@@ -28,14 +48,27 @@ class Progress:
 
 def sending_progress(campaign: Campaign) -> Progress:
     """Return how many of the final list have come to an end, counted from their rows."""
-    states = db.session.execute(
-        sa.select(Recipient.state, sa.func.count())
+    rows = db.session.execute(
+        sa.select(
+            Recipient.state,
+            Recipient.held_reason,
+            sa.func.count(),
+            sa.func.min(Recipient.not_before),
+        )
         .where(Recipient.campaign_id == campaign.id, Recipient.in_final.is_(True))
-        .group_by(Recipient.state)
+        .group_by(Recipient.state, Recipient.held_reason)
     ).all()
-    total = sum(people for _, people in states)
-    done = sum(people for state, people in states if state not in _WAITING)
-    return Progress(done, total, _rate(campaign, done, clock.now()))
+    total = sum(people for _, _, people, _ in rows)
+    done = sum(people for state, _, people, _ in rows if state not in _PENDING)
+    waits = tuple(
+        Wait(reason, people, next_at)
+        for state, reason, people, next_at in rows
+        if state == RecipientState.QUEUED and reason is not None
+    )
+    # Hours in which everybody waits would count as slowness.
+    has_waited = any(next_at is not None for *_, next_at in rows)
+    rate = None if has_waited else _rate(campaign, done, clock.now())
+    return Progress(done, total, rate, waits)
 
 
 def _rate(campaign: Campaign, done: int, now: datetime) -> float | None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -33,6 +34,7 @@ class Tally:
     state: RecipientState
     held_reason: Reason | None
     people: int
+    next_at: datetime | None = None
 
     @property
     def change(self) -> str:
@@ -54,8 +56,16 @@ class Results:
         self.left_by_reason = self._count(
             lambda tally: tally.left_reason.key if tally.left_reason is not None else None
         )
-        self.held_by_reason = self._count(
-            lambda tally: tally.held_reason.key if tally.held_reason is not None else None
+        self.held_by_reason = self._count_held(RecipientState.HELD_BACK)
+        # Of somebody queued the reason is what they wait for.
+        self.waiting = self._count_held(RecipientState.QUEUED)
+        self.next_at = min(
+            (
+                tally.next_at
+                for tally in tallies
+                if tally.state == RecipientState.QUEUED and tally.next_at is not None
+            ),
+            default=None,
         )
         self.joined_by_source = self._count(
             lambda tally: (
@@ -72,6 +82,15 @@ class Results:
             if found is not None and (tally.in_final or not final_only):
                 counted[found] += tally.people
         return counted
+
+    def _count_held(self, state: RecipientState) -> Counter[str]:
+        return self._count(
+            lambda tally: (
+                tally.held_reason.key
+                if tally.state == state and tally.held_reason is not None
+                else None
+            )
+        )
 
     def state(self, *states: RecipientState) -> int:
         """Return how many people of the final list are in one of the states."""
@@ -102,6 +121,8 @@ class Results:
             "held_back_by_reason": dict(self.held_by_reason),
             "in_doubt": self.state(RecipientState.IN_DOUBT),
             "pending": self.pending,
+            "waiting": dict(self.waiting),
+            "next_at": self.next_at.strftime("%Y-%m-%dT%H:%M:%SZ") if self.next_at else None,
             "cancelled": self.state(RecipientState.CANCELLED),
             "cost": format_cost(self.cost),
             "currency": currency,
@@ -125,7 +146,7 @@ def campaign_results(campaign_id: int) -> Results:
         Recipient.held_reason,
     )
     rows = db.session.execute(
-        sa.select(*columns, sa.func.count())
+        sa.select(*columns, sa.func.count(), sa.func.min(Recipient.not_before))
         .where(Recipient.campaign_id == campaign_id)
         .group_by(*columns)
     )

@@ -1,5 +1,6 @@
 """Scheduling and stopping: the changes of state that staff ask for."""
 
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -7,7 +8,13 @@ import sqlalchemy as sa
 from rollcall import clock
 from rollcall.actors import Actor
 from rollcall.audience.staging import staged_audience
-from rollcall.campaigns.drafts import NEEDS_EVENTS, NEEDS_TIME, campaign_criteria, find_campaign
+from rollcall.campaigns.drafts import (
+    NEEDS_EVENTS,
+    NEEDS_TIME,
+    TOO_LATE,
+    campaign_criteria,
+    find_campaign,
+)
 from rollcall.campaigns.states import change_state
 from rollcall.errors import Conflict, InvalidInput
 from rollcall.extensions import db, write
@@ -24,12 +31,27 @@ from rollcall.snapshots.campaigns import freeze_staged_audience
 REVIEW_DECISIONS = ("final", "estimate", "cancel")
 
 
-def schedule_campaign(actor: Actor, campaign_id: int, version: int | None = None) -> int:
+SIMULATOR = "simulator"
+NEEDS_ADDRESS = (
+    "An e-mail must name the postal address of whoever sends it, and the organisation has none "
+    "yet. An admin gives it in the organisation's settings, or with "
+    "flask org set SLUG --address."
+)
+
+
+def schedule_campaign(
+    actor: Actor,
+    campaign_id: int,
+    version: int | None = None,
+    *,
+    email_provider: str = SIMULATOR,
+) -> int:
     """Freeze the audience and put the campaign on the clock, both or neither (C9).
 
     Returns how many people the estimate holds. One that is already scheduled stays as it is.
-    Raises InvalidInput where the time is missing or past, Conflict from any other state and
-    where what is scheduled is another version than the one that was looked at.
+    `email_provider` is what carries the installation's e-mails. Raises InvalidInput where the
+    time is missing or past or an e-mail's footer would be incomplete, Conflict from any other
+    state and where what is scheduled is another version than the one that was looked at.
     """
     campaign = find_campaign(actor.organisation_id, campaign_id)
     if _is_scheduled_so(campaign, version) and campaign.estimated_recipients is not None:
@@ -40,6 +62,7 @@ def schedule_campaign(actor: Actor, campaign_id: int, version: int | None = None
         raise InvalidInput(
             {"scheduled_local_time": "This time has passed: choose one that is still to come."}
         )
+    check_footer(campaign, email_provider)
     try:
         return _freeze_and_schedule(actor, campaign, version)
     except Conflict:
@@ -57,7 +80,24 @@ def _is_scheduled_so(campaign: Campaign, version: int | None) -> bool:
     return version is None or campaign.version in (version, version + 1)
 
 
-def send_campaign_now(actor: Actor, campaign_id: int, version: int | None = None) -> int:
+def check_footer(campaign: Campaign, email_provider: str) -> None:
+    """Raise InvalidInput for an e-mail to real people below which no postal address would stand.
+
+    CAN-SPAM (15 U.S.C. 7704(a)(5)) and Canada's CASL both ask for it. What the simulator
+    takes reaches nobody.
+    """
+    missing = not campaign.organisation.postal_address
+    if campaign.channel == Channel.EMAIL and missing and email_provider != SIMULATOR:
+        raise InvalidInput({"postal_address": NEEDS_ADDRESS})
+
+
+def send_campaign_now(
+    actor: Actor,
+    campaign_id: int,
+    version: int | None = None,
+    *,
+    email_provider: str = SIMULATOR,
+) -> int:
     """Make the campaign due at once and return how many people its estimate holds.
 
     A draft is frozen now; one that is scheduled keeps the list that was signed off and only
@@ -65,6 +105,8 @@ def send_campaign_now(actor: Actor, campaign_id: int, version: int | None = None
     draft that asks for it is refused.
     """
     campaign = find_campaign(actor.organisation_id, campaign_id)
+    check_footer(campaign, email_provider)
+    _check_not_after(campaign, clock.now())
     if campaign.state == CampaignState.SCHEDULED and campaign.estimated_recipients is not None:
         people = campaign.estimated_recipients
         with write():
@@ -73,6 +115,11 @@ def send_campaign_now(actor: Actor, campaign_id: int, version: int | None = None
     if campaign.audience_mode == AudienceMode.REPROCESS:
         raise InvalidInput({"audience_mode": NEEDS_TIME})
     return _freeze_and_schedule(actor, campaign, version, **_at_once())
+
+
+def _check_not_after(campaign: Campaign, due: datetime) -> None:
+    if campaign.not_after is not None and campaign.not_after <= due:
+        raise InvalidInput({"not_after": TOO_LATE})
 
 
 def _at_once() -> dict[str, Any]:
@@ -93,6 +140,7 @@ def _freeze_and_schedule(
     # What was read is what will be stored: an edit in between must be noticed.
     version = campaign.version if version is None else version
     due = values.get("scheduled_at", campaign.scheduled_at)
+    _check_not_after(campaign, due)
     with staged_audience(actor.organisation_id, criteria, channel, due) as funnel, write():
         change_state(
             actor,

@@ -11,7 +11,7 @@ from rollcall.cli.criteria import criteria_options, read_criteria
 from rollcall.extensions import db
 from rollcall.models import Channel, Organisation
 from rollcall.walltime import resolve_wall_time
-from rollcall.wording import say_count, say_money, say_number, say_reason, say_source
+from rollcall.wording import say_clock, say_count, say_money, say_number, say_reason, say_source
 
 
 @command_group("audience")
@@ -68,6 +68,11 @@ def preview_lines(preview: Preview, channel: str) -> list[str]:
         for step, people in funnel.items()
         if people and step not in ("matched", "reachable")
     ]
+    if preview.quiet and preview.quiet.people:
+        lines.append(
+            f"{say_number(preview.quiet.people)} of these are in their quiet hours at that time; "
+            f"they would wait until {say_clock(preview.quiet.hours.opens)} at theirs"
+        )
     lines.append(
         f"cost {say_money(preview.cost, preview.currency)}, "
         f"{say_count(preview.parts_each, 'SMS part')} each"

@@ -29,7 +29,7 @@ from rollcall.cli.common import acting, acting_options, command_group, emit, jso
 from rollcall.cli.criteria import criteria_options, read_criteria
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
-from rollcall.models import AudienceMode, Campaign, Channel, OnFailure, Organisation
+from rollcall.models import AudienceMode, Campaign, Channel, OnFailure, Organisation, QuietHours
 from rollcall.sending.due import run_due_campaigns
 from rollcall.wording import (
     say_change,
@@ -40,6 +40,7 @@ from rollcall.wording import (
     say_reason,
     say_state,
     say_time,
+    say_wait,
 )
 
 
@@ -60,6 +61,14 @@ def campaign_commands() -> None:
 @click.option(
     "--repeated", type=click.Choice(["earlier", "later"]), help="For an hour that comes twice."
 )
+@click.option(
+    "--quiet-hours",
+    type=click.Choice([choice.value for choice in QuietHours]),
+    default="wait",
+    show_default=True,
+    help="Let people in their quiet hours wait, skip them, or send all the same (admins only).",
+)
+@click.option("--not-after", metavar="2026-11-29T18:00", help="Send nothing after this local time.")
 @click.option("--now", "at_once", is_flag=True, help="Send as soon as the scheduler looks.")
 @click.option("--draft", is_flag=True, help="Only store it; schedule it later.")
 @click.option("--reprocess", is_flag=True, help="Compute the audience again at send time.")
@@ -74,9 +83,9 @@ def create(org_slug: str | None, as_email: str | None, as_json: bool, **options:
     draft = _read_draft(db.session.get_one(Organisation, actor.organisation_id), options)
     campaign_id = create_campaign(actor, draft)
     if options["at_once"] and not options["draft"]:
-        send_campaign_now(actor, campaign_id)
+        _send(actor, campaign_id)
     elif draft.local_time and not options["draft"]:
-        schedule_campaign(actor, campaign_id)
+        _schedule(actor, campaign_id)
     _show(actor, campaign_id, as_json)
 
 
@@ -97,7 +106,19 @@ def _read_draft(organisation: Organisation, options: dict[str, Any]) -> Campaign
         local_time=options["local_time"],
         timezone=options["timezone"] or organisation.timezone,
         repeated=options["repeated"],
+        quiet_hours=QuietHours(options["quiet_hours"]),
+        not_after=options["not_after"],
     )
+
+
+def _schedule(actor: Actor, campaign_id: int) -> None:
+    provider = current_app.extensions["rollcall"].email_provider
+    schedule_campaign(actor, campaign_id, email_provider=provider)
+
+
+def _send(actor: Actor, campaign_id: int) -> None:
+    provider = current_app.extensions["rollcall"].email_provider
+    send_campaign_now(actor, campaign_id, email_provider=provider)
 
 
 @campaign_commands.command("list")
@@ -187,8 +208,8 @@ def _verb(name: str, change: Any, told: str) -> None:
         _show(actor, campaign_id, as_json)
 
 
-_verb("schedule", schedule_campaign, "Freeze the audience and put the campaign on the clock.")
-_verb("send", send_campaign_now, "Freeze the audience and make the campaign due at once.")
+_verb("schedule", _schedule, "Freeze the audience and put the campaign on the clock.")
+_verb("send", _send, "Freeze the audience and make the campaign due at once.")
 _verb("cancel", cancel_campaign, "Stop a campaign for good.")
 _verb("pause", pause_campaign, "Stop sending within one batch.")
 _verb("resume", resume_campaign, "Let a paused campaign go on.")
@@ -237,6 +258,9 @@ def _lines(campaign: Campaign, document: dict[str, Any]) -> list[str]:
     if campaign.scheduled_at:
         zone = campaign.scheduled_timezone or campaign.organisation.timezone
         lines.append(f"Scheduled          {say_time(campaign.scheduled_at, zone)}")
+    if campaign.not_after:
+        zone = campaign.scheduled_timezone or campaign.organisation.timezone
+        lines.append(f"Not after          {say_time(campaign.not_after, zone)}")
     if campaign.state_note:
         lines.append(campaign.state_note)
     estimate, final = metadata["estimated_recipients"], metadata["actual_recipients"]
@@ -254,6 +278,7 @@ def _lines(campaign: Campaign, document: dict[str, Any]) -> list[str]:
             f"failed {say_number(results['failed'])} · "
             f"cost {say_money(results['cost'], results['currency'])}"
         )
+    lines += _waiting_lines(campaign, results["waiting"])
     for text in (metadata["audience_note"], metadata["reprocess_error"]):
         if text:
             lines.append(text)
@@ -274,6 +299,14 @@ def _change_lines(document: dict[str, Any]) -> list[str]:
         number = say_number(sum(left_out.values()))
         lines.append(f"Left out           {number}   ({_say_reasons(document, left_out)})")
     return lines
+
+
+def _waiting_lines(campaign: Campaign, waiting: dict[str, int]) -> list[str]:
+    said = [
+        say_wait(reason, people, campaign.organisation.quiet_until)
+        for reason, people in waiting.items()
+    ]
+    return [", ".join(said)] if said else []
 
 
 def _say_reasons(document: dict[str, Any], counts: dict[str, int]) -> str:

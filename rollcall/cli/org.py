@@ -29,15 +29,27 @@ def org_commands() -> None:
     "--quiet-hours",
     default=SENDING_HOURS,
     show_default=True,
-    help='When text messages may go out, or "off"; kept, not applied yet.',
+    help='When text messages may reach people, by their own clocks, or "off".',
 )
+@click.option("--address", default="", help="The postal address that stands below each e-mail.")
 @json_option
 def create(
-    name: str, slug: str | None, country: str, timezone: str, quiet_hours: str, as_json: bool
+    name: str,
+    slug: str | None,
+    country: str,
+    timezone: str,
+    quiet_hours: str,
+    address: str,
+    as_json: bool,
 ) -> None:
     """Create the organisation NAME."""
     organisation = create_organisation(
-        name, slug=slug, country=country, timezone=timezone, quiet_hours=quiet_hours
+        name,
+        slug=slug,
+        country=country,
+        timezone=timezone,
+        quiet_hours=quiet_hours,
+        address=address,
     )
     text = (
         f"Created {organisation.name} with the slug {organisation.slug}. Next: "
@@ -52,8 +64,10 @@ def create(
 @click.option("--country", help="Two letters, for phone numbers.")
 @click.option("--timezone")
 @click.option(
-    "--quiet-hours", help='When text messages may go out, or "off"; kept, not applied yet.'
+    "--quiet-hours",
+    help='When text messages may reach people, by their own clocks, or "off"; takes a super.',
 )
+@click.option("--address", help="The postal address that stands below each e-mail.")
 @click.option("--as", "as_email", metavar="EMAIL", help="Who acts (default: the first super).")
 @json_option
 def change(
@@ -62,6 +76,7 @@ def change(
     country: str | None,
     timezone: str | None,
     quiet_hours: str | None,
+    address: str | None,
     as_email: str | None,
     as_json: bool,
 ) -> None:
@@ -72,6 +87,7 @@ def change(
         country=country,
         timezone=timezone,
         quiet_hours=quiet_hours,
+        address=address,
     )
     emit(_to_json(organisation), as_json, _describe(organisation))
 
@@ -98,5 +114,6 @@ def _describe(organisation: Organisation) -> str:
     given = describe_settings(organisation)
     return (
         f"{organisation.slug}: {given['name']}, {given['country']}, {given['timezone']}, "
-        f"text messages {given['quiet_hours']}"
+        f"text messages {given['quiet_hours']}, "
+        + (given["postal_address"].replace("\n", ", ") or "no postal address")
     )

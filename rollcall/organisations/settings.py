@@ -16,6 +16,7 @@ from rollcall.walltime import check_timezone
 
 SENDING_HOURS = "08:00-21:00"  # 47 CFR 64.1200(c)(1): no marketing texts before 8:00, after 21:00
 OFF = "off"
+LONGEST_ADDRESS = 300
 
 
 def create_organisation(
@@ -25,15 +26,23 @@ def create_organisation(
     country: str = "CA",
     timezone: str = "America/Toronto",
     quiet_hours: str = SENDING_HOURS,
+    address: str = "",
     origin: str = "cli",
 ) -> Organisation:
     """Add an organisation and return it; nobody can log in to it yet.
 
-    `quiet_hours` are the hours in which text messages may go out, "08:00-21:00", or "off".
+    `quiet_hours` are the hours in which text messages may reach people by their own clocks,
+    "08:00-21:00", or "off"; `address` is the postal address that stands below each e-mail.
     Raises InvalidInput naming each field that can't be used.
     """
     values = _read_settings(
-        {"name": name, "country": country, "timezone": timezone, "quiet_hours": quiet_hours}
+        {
+            "name": name,
+            "country": country,
+            "timezone": timezone,
+            "quiet_hours": quiet_hours,
+            "postal_address": address,
+        }
     )
     values["slug"] = check_slug(slug or make_slug(values["name"]))
     with write():
@@ -58,6 +67,7 @@ def set_organisation(
     country: str | None = None,
     timezone: str | None = None,
     quiet_hours: str | None = None,
+    address: str | None = None,
 ) -> Organisation:
     """Change what is given and return the organisation.
 
@@ -65,7 +75,13 @@ def set_organisation(
     or InvalidInput naming each field that can't be used.
     """
     actor.require(Role.ADMIN)
-    given = {"name": name, "country": country, "timezone": timezone, "quiet_hours": quiet_hours}
+    given = {
+        "name": name,
+        "country": country,
+        "timezone": timezone,
+        "quiet_hours": quiet_hours,
+        "postal_address": address,
+    }
     values = _read_settings({key: text for key, text in given.items() if text is not None})
     with write():
         organisation = db.session.get_one(Organisation, actor.organisation_id)
@@ -94,11 +110,12 @@ def describe_settings(organisation: Organisation) -> dict[str, Any]:
         "country": organisation.country,
         "timezone": organisation.timezone,
         "quiet_hours": format_quiet_hours(organisation),
+        "postal_address": organisation.postal_address,
     }
 
 
 def format_quiet_hours(organisation: Organisation) -> str:
-    """Return the hours in which text messages may go out, "08:00-21:00", or "off"."""
+    """Return the hours in which text messages may reach people, "08:00-21:00", or "off"."""
     if organisation.quiet_from is None or organisation.quiet_until is None:
         return OFF
     return f"{organisation.quiet_until:%H:%M}-{organisation.quiet_from:%H:%M}"
@@ -111,6 +128,7 @@ def _read_settings(given: dict[str, str]) -> dict[str, Any]:
         "country": _read_country,
         "timezone": _read_timezone,
         "quiet_hours": _read_quiet_hours,
+        "postal_address": _read_address,
     }
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
@@ -146,6 +164,16 @@ def _read_timezone(text: str) -> dict[str, Any]:
     return {"timezone": timezone}
 
 
+def _read_address(text: str) -> dict[str, Any]:
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    address = "\n".join(line for line in lines if line)
+    if len(address) > LONGEST_ADDRESS or "\0" in address:
+        raise InvalidInput(
+            {"postal_address": f"Use at most {LONGEST_ADDRESS} characters, over several lines."}
+        )
+    return {"postal_address": address}
+
+
 def _read_quiet_hours(text: str) -> dict[str, Any]:
     if text.strip().lower() == OFF:
         return {"quiet_from": None, "quiet_until": None}
@@ -153,11 +181,13 @@ def _read_quiet_hours(text: str) -> dict[str, Any]:
         first, last = (time.fromisoformat(part.strip()) for part in text.split("-"))
     except ValueError:
         first = last = time(0)
-    if not first < last or first.tzinfo or last.tzinfo:
+    # Whole minutes: the zones' clocks differ by them, and nobody means seconds.
+    whole = all(moment == moment.replace(second=0, microsecond=0) for moment in (first, last))
+    if not first < last or not whole or first.tzinfo or last.tzinfo:
         raise InvalidInput(
             {
-                "quiet_hours": "Write the hours in which text messages may go out, the earlier "
-                f"first, as {SENDING_HOURS}, or {OFF}."
+                "quiet_hours": "Write the hours in which text messages may reach people, the "
+                f"earlier first, as {SENDING_HOURS}, or {OFF}."
             }
         )
     return {"quiet_until": first, "quiet_from": last}

@@ -64,6 +64,7 @@ def test_from_the_draft_to_the_figures(
         "frozen_contact_ids": [1, 2, 3],
         "original_segment_id": None,
         "on_failure": "fail",
+        "quiet_hours": "wait",
     }
     metadata = shown["metadata"]
     assert metadata["reprocess_audience_at_send"] is True

@@ -125,6 +125,8 @@ def _find_attempt(provider_name: str, receipt: Receipt) -> Any | None:
         .join(Campaign, Campaign.id == Attempt.campaign_id)
         .order_by(Attempt.id.desc())
         .limit(1)
+        # What it was before decides what follows, so that another receipt of it waits for ours.
+        .with_for_update(of=Attempt)
     )
     if receipt.reference is not None:
         reference = read_reference(receipt.reference)
@@ -175,7 +177,7 @@ def _keep_early(provider_name: str, receipt: Receipt) -> None:
 def _apply(provider_name: str, attempt: Any, receipt: Receipt) -> None:
     stopped = receipt.error_code in CARRIER_OPT_OUTS.get(provider_name, ())
     if stopped:
-        # Before the rows below, in the order in which everybody else who opts out takes them.
+        # Before the facts of the person, as everybody takes them who opts somebody out.
         lock_people(attempt.organisation_id)
     state = STATES[receipt.status]
     if _raise_attempt(attempt, state, receipt):

@@ -7,6 +7,7 @@ from rollcall.config import Settings
 from rollcall.providers.base import Provider
 from rollcall.providers.kannel import Kannel
 from rollcall.providers.simulator import Simulator
+from rollcall.providers.smpp import SmppProvider
 from rollcall.providers.smtp import SmtpProvider
 from rollcall.providers.twilio import Twilio
 
@@ -16,6 +17,7 @@ FACTORIES: dict[str, Callable[[Settings], Provider]] = {
     "kannel": lambda settings: Kannel(settings.kannel),
     "twilio": lambda settings: Twilio(settings.twilio),
     "smtp": lambda settings: SmtpProvider(settings.smtp),
+    "smpp": lambda settings: SmppProvider(settings.smpp),
 }
 
 

@@ -180,15 +180,23 @@ def _read_place(zones_text: str) -> _Place:
 
 @lru_cache(maxsize=1_000)
 def _hours_under(own: SendingHours, laws: tuple[str, ...], is_sunday: bool) -> SendingHours:
-    """Return the organisation's hours within the law's; the law's where no hour is in both."""
-    legal: SendingHours | None = None
-    for law in laws:
-        hours = _TEXAN_SUNDAY if law == "US-TX" and is_sunday else _LAWS[law]
-        legal = legal.narrowed(hours) if legal else hours
-    if legal is None:
+    """Return the organisation's hours within the law's, on that kind of day.
+
+    A day on which no hour is in both has none; the law's alone hold where no day has any.
+    """
+    if not laws:
         return own
-    both = own.narrowed(legal)
-    return both if both.opens < both.closes else legal
+    both = {sunday: own.narrowed(_legal_hours(laws, sunday)) for sunday in (False, True)}
+    if any(hours.opens < hours.closes for hours in both.values()):
+        return both[is_sunday]
+    return _legal_hours(laws, is_sunday)
+
+
+def _legal_hours(laws: tuple[str, ...], is_sunday: bool) -> SendingHours:
+    hours = SendingHours(time.min, time.max)
+    for law in laws:
+        hours = hours.narrowed(_TEXAN_SUNDAY if law == "US-TX" and is_sunday else _LAWS[law])
+    return hours
 
 
 def _openings(zone: ZoneInfo, day: date, opens: time) -> list[datetime]:

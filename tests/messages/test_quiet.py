@@ -157,6 +157,12 @@ def test_where_no_hour_is_in_both_the_law_holds():
     assert found == "Fri 08:00"
 
 
+def test_a_sunday_without_an_hour_in_both_has_none():
+    mornings = SendingHours(time(8), time(12))
+    found = local_opening("America/Chicago US-TX", "2026-11-28T13:00", "America/Chicago", mornings)
+    assert found == "Mon 09:00"
+
+
 def test_an_unknown_number_keeps_the_strictest_general_rule_too():
     long = SendingHours(time(6), time(23))
     assert local_opening("", "2026-11-26T06:30", "America/Toronto", long) == "Thu 08:00"

@@ -16,10 +16,10 @@ from rollcall.campaigns.states import change_state
 from rollcall.config import Settings
 from rollcall.errors import Conflict, InvalidInput
 from rollcall.extensions import db, write
-from rollcall.models import Attempt, Campaign, CampaignState, Person, PersonFacts, Recipient
+from rollcall.models import Attempt, Campaign, CampaignState, Person, PersonFacts, Recipient, Role
 from rollcall.models import RecipientState as R
 from rollcall.models.types import IdList, IsOneOf
-from rollcall.providers.base import Asked
+from rollcall.providers.base import Asked, ProviderError
 from rollcall.providers.registry import find_provider
 from rollcall.sending.claims import Claim
 from rollcall.sending.content import Content, Prepared, prepare_message, read_content
@@ -35,14 +35,17 @@ def resolve_doubts(
 ) -> int:
     """Decide on the messages in doubt of a campaign, or of one person of it; returns how many.
 
-    "sent" counts them as sent. "again" sends them once more, and somebody may get the message
-    twice; a completed campaign goes back to sending for it. Raises InvalidInput for another
-    word, Conflict where nothing is in doubt (any more) or nothing can be sent any more.
+    "sent" counts them as sent. "again" takes an admin: it sends them once more, and somebody may
+    get the message twice; a completed campaign goes back to sending for it. Raises InvalidInput
+    for another word, Conflict where nothing is in doubt (any more) or nothing can be sent any
+    more.
     """
     if decision not in DECISIONS:
         raise InvalidInput({"decision": f"Choose one of {', '.join(DECISIONS)}."})
     campaign = find_campaign(actor.organisation_id, campaign_id)
     again = decision == "again"
+    if again:
+        actor.require(Role.ADMIN)
     if again and campaign.state not in SENDABLE:
         raise Conflict("This campaign has been ended, so nothing can be sent again.")
     with write():
@@ -116,7 +119,7 @@ def ask_provider(actor: Actor, campaign_id: int, settings: Settings) -> tuple[in
     """Ask the provider what became of the messages in doubt; returns how many it knew, of how many.
 
     At most 200 are asked for at once. What it knows nothing of stays in doubt, since that proves
-    nothing. Raises Conflict where the provider can't be asked, or nothing is in doubt.
+    nothing. Raises Conflict where the provider can't be asked now, or nothing is in doubt.
     """
     campaign = find_campaign(actor.organisation_id, campaign_id)
     doubts = _find_doubts(campaign)
@@ -126,13 +129,7 @@ def ask_provider(actor: Actor, campaign_id: int, settings: Settings) -> tuple[in
     if not hasattr(provider, "find"):
         raise Conflict(f"{provider.declaration.label} can't be asked what became of a message.")
     content = read_content(campaign_id, settings, provider)
-    asked = cast(Asked, provider)
-    found: list[Finished] = []
-    for row in doubts:
-        prepared = _as_it_was(content, row)
-        outcome = asked.find(prepared.message, row.started_at)
-        if outcome is not None:
-            found.append(Finished(prepared, outcome))
+    found = _ask(cast(Asked, provider), content, doubts)
     claim = Claim(campaign_id, actor.organisation_id, campaign.fence)
     with write():
         record_outcomes(claim, found)
@@ -144,6 +141,19 @@ def ask_provider(actor: Actor, campaign_id: int, settings: Settings) -> tuple[in
             after={"asked": len(doubts), "known": len(found)},
         )
     return len(found), len(doubts)
+
+
+def _ask(provider: Asked, content: Content, doubts: Sequence[Any]) -> list[Finished]:
+    found = []
+    for row in doubts:
+        prepared = _as_it_was(content, row)
+        try:
+            outcome = provider.find(prepared.message, row.started_at)
+        except ProviderError as error:
+            raise Conflict(f"The provider can't be asked now: {error.text}") from error
+        if outcome is not None:
+            found.append(Finished(prepared, outcome))
+    return found
 
 
 def _find_doubts(campaign: Campaign) -> Sequence[Any]:

@@ -43,13 +43,14 @@ MOST_CLAIMS = 3
 class Batch:
     """Recipients that this process has claimed, and where the list goes on."""
 
-    ready: list[Prepared]
+    rows: Sequence[Any]
     cursor: int | None  # the last person looked at; None at the end of the list
     mark: SendMark | None
+    suspect: bool  # somebody at whom a process died: nobody else should be on the wire meanwhile
 
 
 def claim_recipients(claim: Claim, content: Content, after: int, size: int) -> Batch:
-    """Claim the next `size` recipients beyond person id `after`, and fill in their messages.
+    """Claim the next `size` recipients beyond person id `after`.
 
     Whoever was claimed before by a process that then died is claimed alone, so that one
     recipient who makes it die harms no other. Raises ClaimLost where the campaign was paused,
@@ -60,7 +61,7 @@ def claim_recipients(claim: Claim, content: Content, after: int, size: int) -> B
         now = clock.now()
         rows = _alone_if_suspect(_next_recipients(content, now, after, size))
         if not rows:
-            return Batch([], None, None)
+            return Batch([], None, None, False)
         mark = raise_mark()
         taken = _addresses_taken(claim.campaign_id, {row.address for row in rows})
         claimed = []
@@ -72,8 +73,7 @@ def claim_recipients(claim: Claim, content: Content, after: int, size: int) -> B
             taken.add(row.address)
             claimed.append(row)
         _mark_claimed(claim.campaign_id, [row.person_id for row in claimed])
-        cursor = rows[-1].person_id
-    return Batch(_prepare(claim, content, claimed), cursor, mark)
+        return Batch(claimed, rows[-1].person_id, mark, rows[0].claims > 0)
 
 
 def _alone_if_suspect(rows: Sequence[Any]) -> Sequence[Any]:
@@ -132,10 +132,10 @@ def _mark_claimed(campaign_id: int, people: list[int]) -> None:
     )
 
 
-def _prepare(claim: Claim, content: Content, rows: Sequence[Any]) -> list[Prepared]:
+def prepare_batch(claim: Claim, content: Content, batch: Batch) -> list[Prepared]:
     """Fill in the texts; somebody for whom that fails is set aside, the others unharmed."""
     ready = []
-    for row in rows:
+    for row in batch.rows:
         try:
             ready.append(prepare_message(content, row))
         except Exception:
@@ -145,9 +145,9 @@ def _prepare(claim: Claim, content: Content, rows: Sequence[Any]) -> list[Prepar
     return ready
 
 
-def unclaim_recipients(claim: Claim, prepared: Sequence[Prepared]) -> None:
+def unclaim_recipients(claim: Claim, people: list[int]) -> None:
     """Queue again whom this process claimed and did not get to, if the campaign is still its."""
-    if not prepared:
+    if not people:
         return
     with write():
         fence = db.session.scalar(sa.select(Campaign.fence).where(Campaign.id == claim.campaign_id))
@@ -155,7 +155,7 @@ def unclaim_recipients(claim: Claim, prepared: Sequence[Prepared]) -> None:
             return  # whoever took over has queued them again
         _update_recipients(
             claim.campaign_id,
-            [one.message.person_id for one in prepared],
+            people,
             state=RecipientState.QUEUED,
             claims=Recipient.claims - 1,
         )

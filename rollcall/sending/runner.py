@@ -20,9 +20,11 @@ from rollcall.sending.claims import Claim, ClaimLost, release_claim, renew_claim
 from rollcall.sending.content import Content, Prepared, read_content
 from rollcall.sending.installation import find_installation, keep_mark_outside
 from rollcall.sending.intents import (
+    Batch,
     claim_recipients,
     expire_waiting,
     next_moment,
+    prepare_batch,
     unclaim_recipients,
     write_intents,
 )
@@ -129,6 +131,7 @@ class _Sending:
         self._ready: list[Prepared] = []
         self._on_wire: dict[int, Prepared] = {}
         self._cursor: int | None = 0
+        self._batch: Batch | None = None  # claimed, and not made ready yet
         self._finished: list[Finished] = []
         self._lost: ClaimLost | None = None
         self._wait_until: datetime | None = None
@@ -157,17 +160,34 @@ class _Sending:
     def _loop(self, line: Line) -> None:
         while True:
             going = self._lost is None and not self._stop.is_set() and self._wait_until is None
-            if going and not self._ready and self._cursor is not None:
-                self._claim_more()
+            if going and not self._ready:
+                self._make_ready()
                 going = self._lost is None and self._wait_until is None
             granted = self._grant() if going and self._ready else 0
             if granted or self._finished:
                 self._settle_and_write(line, granted)
             if self._on_wire:
                 self._collect(line)
-            elif not self._finished and not (going and (self._ready or self._cursor is not None)):
+            elif not self._finished and not (going and self._has_more()):
                 break
-        unclaim_recipients(self._claim, self._ready)
+        people = [one.message.person_id for one in self._ready]
+        people += [row.person_id for row in self._batch.rows] if self._batch else []
+        unclaim_recipients(self._claim, people)
+
+    def _has_more(self) -> bool:
+        return bool(self._ready) or self._batch is not None or self._cursor is not None
+
+    def _make_ready(self) -> None:
+        """Claim the next batch and fill in its messages.
+
+        Somebody at whom a process died before is dealt with when all else is recorded.
+        """
+        if self._batch is None and self._cursor is not None:
+            self._claim_more()
+        busy = self._on_wire or self._finished
+        if self._batch is not None and not (self._batch.suspect and busy):
+            batch, self._batch = self._batch, None
+            self._ready = prepare_batch(self._claim, self._content, batch)
 
     def _claim_more(self) -> None:
         standing = read_standing(self._provider.name)
@@ -184,7 +204,7 @@ class _Sending:
         except ClaimLost as lost:
             self._lost = lost
             return
-        self._ready, self._cursor = batch.ready, batch.cursor
+        self._batch, self._cursor = batch, batch.cursor
         if batch.mark is not None:
             keep_mark_outside(self._settings, self._uuid, batch.mark)
 

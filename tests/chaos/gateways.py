@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rollcall.config import Settings, SmtpSettings
+from rollcall.config import Settings, SmppSettings, SmtpSettings
 from rollcall.models import Channel
-from tests.providers.gateways import ROOT, Double, RealKannel, kannel_programs
+from tests.providers.gateways import ROOT, SENDER, Double, RealKannel, kannel_programs
 
 
 @dataclass(frozen=True)
@@ -70,17 +70,41 @@ def mail_server(settings: Settings, folder: Path) -> Iterator[Wire]:
             process.wait()
 
 
+@contextmanager
+def smsc(settings: Settings, folder: Path) -> Iterator[Wire]:
+    """An SMSC that takes everything, and sends a receipt for each message."""
+    log = folder / "smsc.log"
+    command = [sys.executable, "-m", "tests.providers.smsc", "--log", str(log)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        host, port = process.stdout.readline().decode().strip().split(":")
+        smpp = SmppSettings(host, int(port), "app", "secret", SENDER)
+        try:
+            wired = replace(settings, sms_provider="smpp", smpp=smpp)
+            yield Wire(wired, Channel.SMS, lambda: _logged_lines(log))
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _logged_lines(log: Path) -> list[str]:
+    if not log.exists():
+        return []
+    lines = (json.loads(line) for line in log.read_text("utf-8").splitlines())
+    return [line["address"] for line in lines if "address" in line]
+
+
 def _mailed(log: Path) -> list[str]:
     if not log.exists():
         return []
-    lines = log.read_text("utf-8").splitlines()
-    return [json.loads(line)["address"] if line[:1] == "{" else line.split()[0] for line in lines]
+    return [line.split()[0] for line in log.read_text("utf-8").splitlines()]
 
 
 WIRES = {
     "kannel": kannel_double,
     "twilio": twilio_double,
     "smtp": mail_server,
+    "smpp": smsc,
     "kannel (Debian's)": real_kannel,
 }
 

@@ -1,0 +1,258 @@
+"""What happens to our own processes, line by line as "Failures" has it."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from apiflask import APIFlask
+
+from rollcall import clock as real_clock
+from rollcall.actors import scheduler_actor
+from rollcall.campaigns.scheduling import cancel_campaign, pause_campaign, resume_campaign
+from rollcall.config import Settings
+from rollcall.extensions import db
+from rollcall.models import Alert, Campaign, Channel, Reason, Recipient, RecipientState
+from tests.campaigns.stage import SUNDAY_UTC, Stage
+from tests.chaos.gateways import Wire, kannel_double
+from tests.chaos.senders import Senders
+from tests.chaos.storm import make_campaign, storm_settings
+from tests.sending.live import attempts_of, state_of
+
+PATIENCE = 60.0
+
+
+@pytest.fixture
+def wire(app: APIFlask, settings: Settings, tmp_path: Path):
+    """A gateway process that logs every request, and settings under which leases end soon."""
+    fast = storm_settings(tmp_path, settings.database_url, rate=1_000.0, lease=1.5)
+    with kannel_double(fast, tmp_path) as wire:
+        yield wire
+
+
+def with_rate(wire: Wire, rate: float) -> Settings:
+    return replace(wire.settings, send_rate=rate)
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Return as soon as it has happened; fail when patience ends."""
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)  # between two looks, never instead of one
+
+
+def is_completed(campaign_id: int) -> Callable[[], bool]:
+    return lambda: state_of(campaign_id) == "completed"
+
+
+def people_of(campaign_id: int) -> list[int]:
+    found = sa.select(Recipient.person_id).where(Recipient.campaign_id == campaign_id)
+    return list(db.session.scalars(found.order_by(Recipient.person_id)))
+
+
+def count_states(campaign_id: int) -> dict[str, int]:
+    db.session.rollback()
+    rows = db.session.execute(
+        sa.select(Recipient.state, sa.func.count())
+        .where(Recipient.campaign_id == campaign_id)
+        .group_by(Recipient.state)
+    )
+    return {state.key: people for state, people in rows}
+
+
+def test_fifty_due_campaigns_and_eight_processes_are_fifty_runs(wire: Wire):
+    campaigns = [make_campaign(4, Channel.SMS, f"show-{number}") for number in range(50)]
+    with Senders(replace(wire.settings, lease_seconds=60.0), 8):
+        wait_until(lambda: all(state_of(one) == "completed" for one in campaigns))
+    addresses = wire.addresses()
+    assert len(addresses) == len(set(addresses)) == 200
+    fences = db.session.scalars(sa.select(Campaign.fence).where(Campaign.id.in_(campaigns)))
+    assert set(fences) == {1}
+
+
+def test_a_recipient_that_crashes_the_worker_three_times_is_set_aside(wire: Wire):
+    campaign_id = make_campaign(12, Channel.SMS)
+    poison = people_of(campaign_id)[5]
+    deaths = 0
+    with Senders(wire.settings, 1, crashes_at=poison) as senders:
+        while state_of(campaign_id) != "completed":
+            assert deaths <= 3, "it dies again and again"
+            wait_until(lambda: not senders_live(senders) or state_of(campaign_id) == "completed")
+            if not senders_live(senders):
+                deaths += 1
+                senders.fill()
+    assert deaths == 3
+    recipient = db.session.get_one(Recipient, (campaign_id, poison))
+    assert (recipient.state, recipient.held_reason) == (RecipientState.HELD_BACK, Reason.SET_ASIDE)
+    assert count_states(campaign_id) == {"sent": 11, "held_back": 1}
+    assert len(wire.addresses()) == len(set(wire.addresses())) == 11
+
+
+def senders_live(senders: Senders) -> bool:
+    from tests.chaos.senders import is_alive
+
+    return any(is_alive(pid) for pid in senders.pids)
+
+
+def test_asleep_beyond_its_lease_a_process_sends_nothing_that_another_took_over(wire: Wire):
+    """Stopped by the system and woken up again, as a laptop's lid or a frozen machine does it."""
+    campaign_id = make_campaign(120, Channel.SMS)
+    slow = with_rate(wire, 60.0)
+    with Senders(slow, 2) as senders:
+        wait_until(lambda: len(wire.addresses()) > 10)
+        db.session.rollback()
+        owner = db.session.scalar(sa.select(Campaign.owner).where(Campaign.id == campaign_id))
+        assert owner is not None, count_states(campaign_id)
+        pid = int(owner.split(":")[-2])
+        assert pid in senders.pids
+        stop_between_transactions(pid)
+        fence = db.session.scalar(sa.select(Campaign.fence).where(Campaign.id == campaign_id))
+        wait_until(lambda: state_of(campaign_id) == "completed" or len(wire.addresses()) > 60)
+        os.kill(pid, signal.SIGCONT)
+        wait_until(is_completed(campaign_id))
+        assert db.session.get_one(Campaign, campaign_id).fence == (fence or 0) + 1
+        # What it still had to say is said before it is ended.
+        wait_until(lambda: "wiring" not in count_states(campaign_id))
+    addresses = wire.addresses()
+    assert len(addresses) == len(set(addresses))
+    states = count_states(campaign_id)
+    assert sum(states.values()) == 120
+    assert states.get("in_doubt", 0) <= wire.settings.send_concurrency
+
+
+def stop_between_transactions(pid: int) -> None:
+    """Stop a process when it holds no lock: what waits for a lock would wait for its waking up."""
+    deadline = time.monotonic() + PATIENCE
+    os.kill(pid, signal.SIGSTOP)
+    while not nothing_is_locked():
+        assert time.monotonic() < deadline, "it always holds a lock"
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.005)  # lets it run on, so that it is stopped somewhere else
+        os.kill(pid, signal.SIGSTOP)
+
+
+def nothing_is_locked() -> bool:
+    if db.engine.dialect.name == "sqlite":
+        attempt, wait = "BEGIN IMMEDIATE", "PRAGMA busy_timeout = 300"
+    else:
+        attempt, wait = (
+            "SELECT 1 FROM campaign, provider_state FOR UPDATE",
+            "SET lock_timeout = 300",
+        )
+    engine = sa.create_engine(db.engine.url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(wait)
+            connection.exec_driver_sql(attempt)
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("ROLLBACK")
+    except sa.exc.OperationalError:
+        return False
+    finally:
+        engine.dispose()
+    return True
+
+
+def test_cancel_during_a_send_lets_no_more_go_than_are_on_the_wire(wire: Wire):
+    campaign_id = make_campaign(300, Channel.SMS)
+    actor = actor_of(campaign_id)
+    with Senders(with_rate(wire, 100.0), 2):
+        wait_until(lambda: len(wire.addresses()) > 20)
+        cancel_campaign(actor, campaign_id)
+        at_cancel = len(wire.addresses())
+        wait_until(lambda: not {"queued", "claimed", "wiring"} & set(count_states(campaign_id)))
+    assert len(wire.addresses()) - at_cancel <= wire.settings.send_concurrency
+    states = count_states(campaign_id)
+    assert states["cancelled"] + len(wire.addresses()) == 300
+    assert states["sent"] == len(wire.addresses()) == len(set(wire.addresses()))
+
+
+def test_paused_restarted_and_resumed_five_times_nobody_is_repeated_or_skipped(wire: Wire):
+    campaign_id = make_campaign(240, Channel.SMS)
+    actor = actor_of(campaign_id)
+    chance = random.Random(5)
+    with Senders(with_rate(wire, 120.0), 2) as senders:
+        for round_ in range(1, 6):
+            wait_until(lambda round_=round_: len(wire.addresses()) >= 40 * round_)
+            pause_campaign(actor, campaign_id)
+            wait_until(lambda: "wiring" not in count_states(campaign_id))
+            senders.kill_one(chance)
+            senders.kill_one(chance)
+            resume_campaign(actor, campaign_id)
+        wait_until(is_completed(campaign_id))
+    addresses = wire.addresses()
+    assert len(addresses) == len(set(addresses)) == 240
+    assert count_states(campaign_id) == {"sent": 240}
+
+
+def actor_of(campaign_id: int):
+    organisation_id = db.session.get_one(Campaign, campaign_id).organisation_id
+    db.session.rollback()
+    return scheduler_actor(organisation_id)
+
+
+def test_due_while_the_app_was_down_it_runs_when_it_is_back_within_the_limit(stage: Stage):
+    people = stage.people(3)
+    campaign_id = stage.for_sunday(reprocess=False)
+    stage.run_due(SUNDAY_UTC + timedelta(hours=23))
+    assert stage.reached(campaign_id) == people
+
+
+def test_due_while_the_app_was_down_past_the_limit_it_asks_with_one_alert(stage: Stage):
+    stage.people(3)
+    campaign_id = stage.for_sunday(reprocess=False)
+    for minutes in range(3):
+        stage.run_due(SUNDAY_UTC + timedelta(hours=24, minutes=1 + minutes))
+    assert stage.document(campaign_id)["status"] == "needs_review"
+    assert stage.outbox() == []
+    alerts = db.session.scalars(sa.select(Alert)).all()
+    assert [(alert.kind, alert.campaign_id) for alert in alerts] == [("missed", campaign_id)]
+    assert "24 hours" in alerts[0].text
+
+
+def test_a_waiting_recipient_is_tried_again_and_given_up_after_the_fifth_time(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    """A mailbox that is full for an hour and more: refused for now, each time."""
+    from rollcall.providers.base import Outcome, ProviderError
+    from rollcall.providers.simulator import Simulator
+    from rollcall.sending import runner
+
+    full = ProviderError("4.2.2", "The mailbox is full.", permanent=False)
+
+    class Refusing(Simulator):
+        def send(self, messages):
+            return [
+                Outcome(message.token, error=full)
+                if message.person_id == people[0]
+                else super(Refusing, self).send([message])[0]
+                for message in messages
+            ]
+
+    people = stage.people(3)
+    provider = Refusing(stage.settings.outbox_path)
+    monkeypatch.setattr(runner, "provider_for", lambda settings, channel: provider)
+    campaign_id = stage.at_once()
+    stage.run_due()
+    waits = []
+    while state_of(campaign_id) == "sending":
+        recipient = stage.recipients(campaign_id)[0]
+        assert recipient.not_before is not None
+        assert recipient.held_reason is Reason.PROVIDER_BUSY
+        waits.append((recipient.not_before - real_clock.now()).total_seconds())
+        assert stage.run_due() == []
+        stage.run_due(recipient.not_before)
+    assert [attempt.error_code for attempt in attempts_of(campaign_id, people[0])] == ["4.2.2"] * 5
+    assert len(waits) == 4
+    assert all(later > 2 * earlier for earlier, later in pairwise(waits))
+    results = stage.document(campaign_id)["results"]
+    assert (results["sent"], results["failed"]) == (2, 1)
+    assert stage.campaign(campaign_id).state == "completed"

@@ -118,7 +118,7 @@ def test_asleep_beyond_its_lease_a_process_sends_nothing_that_another_took_over(
         wait_until(lambda: state_of(campaign_id) == "completed" or len(wire.addresses()) > 60)
         os.kill(pid, signal.SIGCONT)
         wait_until(is_completed(campaign_id))
-        assert db.session.get_one(Campaign, campaign_id).fence == (fence or 0) + 1
+        assert db.session.get_one(Campaign, campaign_id).fence > (fence or 0)
         # What it still had to say is said before it is ended.
         wait_until(lambda: "wiring" not in count_states(campaign_id))
     addresses = wire.addresses()

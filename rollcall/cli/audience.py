@@ -70,8 +70,9 @@ def preview_lines(preview: Preview, channel: str) -> list[str]:
     ]
     if preview.quiet and preview.quiet.people:
         lines.append(
-            f"{say_number(preview.quiet.people)} of these are in their quiet hours at that time; "
-            f"they would wait until {say_clock(preview.quiet.hours.opens)} at theirs"
+            f"{say_number(preview.quiet.people)} of these "
+            f"{'is' if preview.quiet.people == 1 else 'are'} in their quiet hours at that time "
+            f"and would wait until {say_clock(preview.quiet.hours.opens)} at theirs"
         )
     lines.append(
         f"cost {say_money(preview.cost, preview.currency)}, "

@@ -32,6 +32,7 @@ from rollcall.models import (
     RecipientState,
     Role,
 )
+from rollcall.sending.due import run_due_campaigns
 from rollcall.sending.quiet import read_quiet_rules
 from tests.campaigns.stage import FRIDAY, SUNDAY, Stage
 from tests.factories import make_actor, make_event, make_people
@@ -318,3 +319,68 @@ def test_a_person_is_told_what_their_message_waits_for(stage: Stage, underway):
     ):
         put(campaign.id, people[2], state=RecipientState.HELD_BACK, held_reason=reason)
         assert words in said(people[2])
+
+
+def outcomes(campaign_id: int, people: list[int]) -> list[tuple[RecipientState, Reason | None]]:
+    db.session.expire_all()
+    rows = [db.session.get_one(Recipient, (campaign_id, person_id)) for person_id in people]
+    return [(row.state, row.held_reason) for row in rows]
+
+
+@pytest.fixture
+def evening(stage: Stage) -> tuple[Stage, list[int]]:
+    """Half past eight in Toronto: Miami must be left in peace, Toronto and Vancouver not yet."""
+    set_hours(stage)
+    people = [add_people(stage, place, 1)[0] for place in (TORONTO, VANCOUVER, MIAMI)]
+    stage.clock.move_to(EIGHT_AT_NIGHT + timedelta(minutes=30))
+    return stage, people
+
+
+def test_whoever_is_in_their_quiet_hours_gets_it_in_the_morning(evening):
+    stage, people = evening
+    campaign_id = create_campaign(stage.actor, stage.draft())
+    send_campaign_now(stage.actor, campaign_id)
+    run_due_campaigns(stage.settings)
+    sent = (RecipientState.SENT, None)
+    assert outcomes(campaign_id, people) == [
+        sent,
+        sent,
+        (RecipientState.QUEUED, Reason.QUIET_HOURS),
+    ]
+    assert find_campaign(stage.organisation_id, campaign_id).state == CampaignState.SENDING
+    stage.clock.move_to(datetime(2026, 11, 30, 12, 59, tzinfo=UTC))
+    run_due_campaigns(stage.settings)
+    assert outcomes(campaign_id, people)[2][0] == RecipientState.QUEUED
+    stage.clock.move_to(datetime(2026, 11, 30, 13, 0, tzinfo=UTC))
+    run_due_campaigns(stage.settings)
+    assert [state for state, _ in outcomes(campaign_id, people)] == [RecipientState.SENT] * 3
+    db.session.expire_all()
+    assert find_campaign(stage.organisation_id, campaign_id).state == CampaignState.COMPLETED
+
+
+def test_or_is_left_out_where_the_campaign_says_so(evening):
+    stage, people = evening
+    campaign_id = create_campaign(stage.actor, stage.draft(quiet_hours=QuietHours.SKIP))
+    send_campaign_now(stage.actor, campaign_id)
+    run_due_campaigns(stage.settings)
+    assert outcomes(campaign_id, people)[2] == (RecipientState.HELD_BACK, Reason.QUIET_HOURS)
+    assert find_campaign(stage.organisation_id, campaign_id).state == CampaignState.COMPLETED
+
+
+def test_or_gets_it_all_the_same_where_an_admin_says_so(evening):
+    stage, people = evening
+    campaign_id = create_campaign(stage.actor, stage.draft(quiet_hours=QuietHours.OVERRIDE))
+    send_campaign_now(stage.actor, campaign_id)
+    run_due_campaigns(stage.settings)
+    assert outcomes(campaign_id, people)[2][0] == RecipientState.SENT
+
+
+def test_whoever_still_waits_at_the_last_time_expires(evening):
+    stage, people = evening
+    campaign_id = create_campaign(stage.actor, stage.draft(not_after="2026-11-30T07:00"))
+    send_campaign_now(stage.actor, campaign_id)
+    run_due_campaigns(stage.settings)
+    stage.clock.move_to(datetime(2026, 11, 30, 13, 0, tzinfo=UTC))
+    run_due_campaigns(stage.settings)
+    assert outcomes(campaign_id, people)[2] == (RecipientState.HELD_BACK, Reason.EXPIRED)
+    assert find_campaign(stage.organisation_id, campaign_id).state == CampaignState.COMPLETED

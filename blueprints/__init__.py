@@ -3,6 +3,7 @@
 from apiflask import APIFlask
 
 from blueprints import (
+    alerts,
     audit,
     auth,
     campaigns,
@@ -14,6 +15,8 @@ from blueprints import (
     outbox,
     people,
     profile,
+    providers,
+    restored,
     staff,
     tokens,
     unsubscribe,
@@ -28,6 +31,7 @@ from blueprints.navigation import register_page_context
 from blueprints.security import register_security_headers
 
 PAGES = (
+    alerts.pages,
     audit.pages,
     auth.pages,
     campaigns.pages,
@@ -39,6 +43,8 @@ PAGES = (
     outbox.pages,
     people.pages,
     profile.pages,
+    providers.pages,
+    restored.pages,
     staff.pages,
     tokens.pages,
     unsubscribe.pages,

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from blueprints.access import public, staff_only
 from blueprints.navigation import NAVIGATION, visible_links
-from rollcall.health import database_answers
+from rollcall.health import database_answers, sending_is_held
 
 pages = Blueprint("home", __name__)
 
@@ -21,7 +21,11 @@ def index() -> ResponseReturnValue:
 @pages.get("/healthz")
 @public
 def health() -> ResponseReturnValue:
-    """Say whether the application and its database answer: 200, or 503."""
+    """Say whether the application and its database answer: 200, or 503.
+
+    Sending that is held is no failure: a new start would not mend it, a person has to confirm.
+    """
     if database_answers():
-        return {"status": "ok", "database": "ok"}
+        sending = "held" if sending_is_held() else "free"
+        return {"status": "ok", "database": "ok", "sending": sending}
     return {"status": "failing", "database": "unreachable"}, 503

@@ -8,8 +8,11 @@ from werkzeug.local import LocalProxy
 
 from blueprints.access import access_of
 from rollcall import clock
-from rollcall.models import Organisation
+from rollcall.models import Alert, Organisation
+from rollcall.monitoring.alerts import list_open_alerts
 from rollcall.people.inbox import count_undecided
+from rollcall.sending.installation import ALERT_KEY as RESTORED
+from rollcall.sending.installation import Hold, find_hold
 from rollcall.wording import FILTERS
 
 NAVIGATION = (
@@ -23,6 +26,7 @@ NAVIGATION = (
 ACCOUNT_NAVIGATION = (
     ("Your profile", "profile.edit"),
     ("Organisation settings", "organisation.edit"),
+    ("Providers", "providers.index"),
     ("Staff", "staff.index"),
     ("API tokens", "tokens.index"),
     ("Audit trail", "audit.index"),
@@ -76,6 +80,8 @@ def _layout_context() -> dict[str, Any]:
         "organisation": LocalProxy(_current_organisation),
         "navigation": LocalProxy(lambda: visible_links(NAVIGATION)),
         "account_navigation": LocalProxy(lambda: visible_links(ACCOUNT_NAVIGATION)),
+        "held_sending": LocalProxy(_held_sending),
+        "alerts": LocalProxy(_alerts),
         "log_out_url": url_for("auth.log_out"),
         "home_url": url_for("home.index"),
     }
@@ -83,6 +89,18 @@ def _layout_context() -> dict[str, Any]:
 
 def _current_organisation() -> Organisation | None:
     return current_user.organisation if current_user.is_authenticated else None
+
+
+def _held_sending() -> Hold | None:
+    return find_hold() if current_user.is_authenticated else None
+
+
+def _alerts() -> list[Alert]:
+    """Return what is open; what the banner about held sending says stands there only."""
+    if not current_user.is_authenticated:
+        return []
+    found = list_open_alerts(current_user.organisation.id)
+    return [alert for alert in found if alert.key != RESTORED]
 
 
 def _may_open(endpoint: str) -> bool:

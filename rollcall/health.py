@@ -5,6 +5,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from rollcall.extensions import db
+from rollcall.models import Installation
 
 log = structlog.get_logger()
 
@@ -17,3 +18,13 @@ def database_answers() -> bool:
         log.error("database unreachable", reason=str(error.orig))
         return False
     return True
+
+
+def sending_is_held() -> bool:
+    """Return whether nothing may go out, because a backup was restored; False without tables."""
+    try:
+        held = sa.select(Installation.held_at).where(Installation.id == 1)
+        return db.session.scalar(held) is not None
+    except DBAPIError as error:
+        log.error("installation can't be read", reason=str(error.orig))
+        return False

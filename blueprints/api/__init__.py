@@ -2,10 +2,29 @@
 
 from apiflask import APIFlask
 
-from blueprints.api import audience, campaigns, events, imports, inbox, people, reference
+from blueprints.api import (
+    audience,
+    campaigns,
+    doubts,
+    events,
+    imports,
+    inbox,
+    installation,
+    people,
+    reference,
+)
 from blueprints.api.description import register_description
 
-SUBJECTS = (audience.api, campaigns.api, events.api, imports.api, inbox.api, people.api)
+SUBJECTS = (
+    audience.api,
+    campaigns.api,
+    doubts.api,
+    events.api,
+    imports.api,
+    inbox.api,
+    installation.api,
+    people.api,
+)
 
 
 def register_api(app: APIFlask) -> None:

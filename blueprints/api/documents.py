@@ -354,3 +354,115 @@ class InboundPage(BaseModel):
 
     data: list[InboundDocument]
     next_cursor: str | None
+
+
+class AlertDocument(BaseModel):
+    """Something that staff must know of, until somebody has seen to it."""
+
+    id: int
+    kind: str
+    text: str
+    campaign_id: int | None
+    whole_installation: bool = Field(description="It concerns every organisation.")
+    created_at: str
+
+
+class AlertPage(BaseModel):
+    """The open alerts, the newest first."""
+
+    data: list[AlertDocument]
+    next_cursor: str | None
+
+
+class ClosedDocument(BaseModel):
+    """An alert that is closed."""
+
+    id: int
+    closed: bool
+
+
+class InstallationDocument(BaseModel):
+    """Whether messages may go out."""
+
+    sending: Literal["free", "held"]
+    held_at: str | None
+    held_reason: str | None
+    last_sent_at: str | None
+
+
+class ProviderDocument(BaseModel):
+    """Who carries a channel, and how that does."""
+
+    channel: Channel
+    provider: str
+    label: str
+    state: Literal["works", "untried", "doubtful", "resting", "failing", "not_set_up"]
+    sentence: str
+    rate: float | None = Field(description="Messages a second; null without a limit.")
+    receipts: Literal["webhook", "session", "none"]
+    proves_refusal: list[str]
+    leaves_doubt: list[str]
+    last_success_at: str | None
+
+
+class ProviderPage(BaseModel):
+    """The provider of each channel."""
+
+    data: list[ProviderDocument]
+    next_cursor: str | None
+
+
+class FindingDocument(BaseModel):
+    """One thing that a check looked at."""
+
+    ok: bool
+    text: str
+
+
+class CheckDocument(BaseModel):
+    """What a check of a provider found."""
+
+    channel: Channel
+    findings: list[FindingDocument]
+
+
+class TrialDocument(BaseModel):
+    """What the provider answered to a test message."""
+
+    channel: Channel
+    accepted: bool
+    in_doubt: bool
+    code: str | None
+    text: str
+
+
+class DoubtDocument(BaseModel):
+    """Somebody whose message may have gone out."""
+
+    person_id: int
+    name: str
+    address: str
+    tried_at: str
+    why: str
+
+
+class DoubtPage(BaseModel):
+    """A page of the people in doubt."""
+
+    data: list[DoubtDocument]
+    next_cursor: str | None
+
+
+class DecidedDocument(BaseModel):
+    """On how many people it was decided, and how many are in doubt still."""
+
+    decided: int
+    in_doubt: int
+
+
+class AskedDocument(BaseModel):
+    """For how many the provider was asked, and of how many it knew what became."""
+
+    asked: int
+    known: int
+    in_doubt: int

@@ -43,6 +43,7 @@ def _urls(campaign_id: int) -> dict[str, str]:
     urls = {name: to(list=name) for name in ("estimate", "final")}
     urls |= {name: to(change=name) for name in ("kept", "joined", "left")}
     urls |= {state.key: to(status=state.key) for state in RecipientState if state.key not in urls}
+    urls[RecipientState.IN_DOUBT.key] = url_for("campaigns.doubts", campaign_id=campaign_id)
     for reason in Reason:
         urls[f"left:{reason.key}"] = to(change="left", reason=reason.key)
         urls[f"held_back:{reason.key}"] = to(status="held_back", reason=reason.key)

@@ -19,6 +19,7 @@ from rollcall.campaigns.progress import sending_progress
 from rollcall.campaigns.zones import campaign_zones
 from rollcall.errors import InvalidInput
 from rollcall.models import Campaign, CampaignState, Channel, Reason
+from rollcall.sending.doubt_list import count_doubts
 
 GOING_OUT = (CampaignState.PREPARING, CampaignState.SENDING, CampaignState.PAUSED)
 OVER = (CampaignState.COMPLETED, CampaignState.FAILED, CampaignState.CANCELLED)
@@ -58,6 +59,7 @@ def _context(campaign: Campaign) -> dict[str, Any]:
     return {
         "criteria": criteria,
         "audience_sentence": _describe(campaign, criteria),
+        "doubts": count_doubts(campaign.id),
         "sample": _sample(campaign, criteria) if not over else None,
         **_progress_context(campaign),
         **details,

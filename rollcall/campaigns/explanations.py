@@ -12,6 +12,7 @@ from rollcall.campaigns.listing import list_campaigns
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
 from rollcall.models import (
+    Attempt,
     AudienceMode,
     Campaign,
     CampaignState,
@@ -34,6 +35,22 @@ _FATES = {
     RecipientState.FAILED: "Their message failed: the provider refused it.",
     RecipientState.IN_DOUBT: "Whether their message arrived can't be known.",
     RecipientState.CANCELLED: "They were on the list, but the campaign was cancelled first.",
+}
+
+_AGAIN = "Whether their first message went out can't be known, and staff decided to send it again"
+# What is said instead where staff decided on a message in doubt.
+_AFTER_DOUBT = {
+    ("sent", RecipientState.SENT): (
+        "Whether their message went out can't be known, and staff decided to count it as sent."
+    ),
+    ("again", RecipientState.QUEUED): f"{_AGAIN}: that one is waiting to go out.",
+    ("again", RecipientState.CLAIMED): f"{_AGAIN}: that one is about to go out.",
+    ("again", RecipientState.WIRING): f"{_AGAIN}: that one is on its way to the provider.",
+    ("again", RecipientState.SENT): f"{_AGAIN}: that one was sent, so they may have it twice.",
+    ("again", RecipientState.DELIVERED): (
+        f"{_AGAIN}: one was delivered, and they may have it twice."
+    ),
+    ("again", RecipientState.IN_DOUBT): f"{_AGAIN}: that one is in doubt as well.",
 }
 
 
@@ -62,7 +79,8 @@ def explain_campaign(organisation_id: int, campaign_id: int, person_id: int) -> 
     campaign = find_campaign(organisation_id, campaign_id)
     recipient = db.session.get(Recipient, (campaign_id, person_id))
     if campaign.state not in PLANNED:
-        return _explain_fate(campaign, recipient)
+        decided = _find_decisions([campaign_id], person_id)
+        return _explain_fate(campaign, recipient, decided.get(campaign_id))
     try:
         criteria = campaign_criteria(campaign)
     except InvalidInput:
@@ -88,9 +106,12 @@ def list_past(organisation_id: int, person_id: int) -> list[PastCampaign]:
         )
     )
     found = {row.campaign_id: row for row in rows}
+    decided = _find_decisions(list(found), person_id)
     return [
         PastCampaign(
-            campaign, _explain_fate(campaign, found.get(campaign.id)), campaign.id in found
+            campaign,
+            _explain_fate(campaign, found.get(campaign.id), decided.get(campaign.id)),
+            campaign.id in found,
         )
         for campaign in campaigns
     ]
@@ -144,7 +165,23 @@ def _left_out(reason: Reason, campaign: Campaign, hours: int, lead: str = "") ->
     return Explanation(False, f"{lead} {said}")
 
 
-def _explain_fate(campaign: Campaign, recipient: Recipient | None) -> Explanation:
+def _find_decisions(campaign_ids: list[int], person_id: int) -> dict[int, str]:
+    """Return by campaign what staff decided last where the person's message was in doubt."""
+    rows = db.session.execute(
+        sa.select(Attempt.campaign_id, Attempt.resolution)
+        .where(
+            Attempt.campaign_id.in_(campaign_ids),
+            Attempt.person_id == person_id,
+            Attempt.resolution.is_not(None),
+        )
+        .order_by(Attempt.id)
+    )
+    return {row.campaign_id: row.resolution for row in rows if row.resolution is not None}
+
+
+def _explain_fate(
+    campaign: Campaign, recipient: Recipient | None, decided: str | None
+) -> Explanation:
     if recipient is None:
         return Explanation(False, "They were not in its audience.")
     hours = _window_of(campaign)
@@ -157,7 +194,8 @@ def _explain_fate(campaign: Campaign, recipient: Recipient | None) -> Explanatio
     if recipient.state == RecipientState.QUEUED and recipient.held_reason is not None:
         return _waiting(campaign, recipient)
     sent = recipient.state in (RecipientState.SENT, RecipientState.DELIVERED)
-    return Explanation(sent, _FATES[recipient.state])
+    after_doubt = _AFTER_DOUBT.get((decided or "", recipient.state))
+    return Explanation(sent, after_doubt or _FATES[recipient.state])
 
 
 def _waiting(campaign: Campaign, recipient: Recipient) -> Explanation:

@@ -14,7 +14,11 @@ GOING_OUT = (CampaignState.PREPARING, CampaignState.SENDING, CampaignState.PAUSE
 
 @dataclass(frozen=True)
 class Overview:
-    """What needs a decision, what is going out, what goes out next, what is being written."""
+    """What needs a decision, what is going out, what goes out next, what is being written.
+
+    A campaign that was paused not by staff but by what happened, such as a failing provider,
+    needs a decision and stands among those that are going out too.
+    """
 
     decide: list[Campaign]
     sending: list[Campaign]
@@ -25,7 +29,7 @@ class Overview:
 def campaigns_overview(organisation_id: int, limit: int = 20) -> Overview:
     """Return the campaigns that are not over, the next ones first, at most `limit` a group."""
     return Overview(
-        decide=_in_states(organisation_id, (CampaignState.NEEDS_REVIEW,), limit),
+        decide=_needing_decision(organisation_id, limit),
         sending=_in_states(organisation_id, GOING_OUT, limit),
         scheduled=_in_states(
             organisation_id, (CampaignState.SCHEDULED,), limit, Campaign.scheduled_at.asc()
@@ -48,6 +52,21 @@ def list_campaigns(
     if states:
         statement = statement.where(Campaign.state.in_(states))
     return list(db.session.scalars(statement.order_by(Campaign.id.desc()).limit(limit)))
+
+
+def _needing_decision(organisation_id: int, limit: int) -> list[Campaign]:
+    paused_by_itself = sa.and_(Campaign.state == CampaignState.PAUSED, Campaign.state_note != "")
+    return list(
+        db.session.scalars(
+            sa.select(Campaign)
+            .where(
+                Campaign.organisation_id == organisation_id,
+                sa.or_(Campaign.state == CampaignState.NEEDS_REVIEW, paused_by_itself),
+            )
+            .order_by(Campaign.id.desc())
+            .limit(limit)
+        )
+    )
 
 
 def _in_states(

@@ -3,15 +3,20 @@
 import click
 from flask import Flask
 
+from rollcall.cli import doubts  # noqa: F401 (adds its command to flask campaign)
+from rollcall.cli.alert import alert_commands
 from rollcall.cli.audience import audience_commands
 from rollcall.cli.campaign import campaign_commands
 from rollcall.cli.demo import demo_commands
+from rollcall.cli.doctor import doctor
 from rollcall.cli.event import event_commands
 from rollcall.cli.inbox import inbox_commands
 from rollcall.cli.message import message_commands
 from rollcall.cli.org import org_commands
 from rollcall.cli.people import people_commands, purchases_commands
+from rollcall.cli.provider import provider_commands
 from rollcall.cli.reference import write_reference
+from rollcall.cli.restore import restore_commands
 from rollcall.cli.rfm import rfm_commands
 from rollcall.cli.scheduler import scheduler_commands
 from rollcall.cli.serve import serve
@@ -19,15 +24,19 @@ from rollcall.cli.staff import staff_commands
 from rollcall.cli.token import token_commands
 
 COMMANDS = (
+    alert_commands,
     audience_commands,
     campaign_commands,
     demo_commands,
+    doctor,
     event_commands,
     inbox_commands,
     message_commands,
     org_commands,
     people_commands,
+    provider_commands,
     purchases_commands,
+    restore_commands,
     rfm_commands,
     scheduler_commands,
     serve,

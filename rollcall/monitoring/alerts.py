@@ -1,6 +1,7 @@
 """Alerts: what staff must know of, shown until somebody has seen to it or it has passed."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -8,7 +9,7 @@ from rollcall import clock
 from rollcall.actors import Actor, record
 from rollcall.errors import NotFound
 from rollcall.extensions import db, write
-from rollcall.models import Alert
+from rollcall.models import Alert, Role
 from rollcall.upserts import insert_missing
 
 
@@ -49,12 +50,15 @@ def settle_alerts(*keys: str) -> None:
 def close_alert(actor: Actor, alert_id: int) -> None:
     """Close an alert that a staff member has seen to; closing it twice changes nothing.
 
+    One that concerns all of the installation takes an admin, since it closes for everybody.
     Raises NotFound for one of another organisation.
     """
     with write():
         alert = db.session.get(Alert, alert_id, populate_existing=True)
         if alert is None or alert.organisation_id not in (None, actor.organisation_id):
             raise NotFound(f"There is no alert {alert_id}.")
+        if alert.organisation_id is None:
+            actor.require(Role.ADMIN)
         if alert.closed_at is not None:
             return
         alert.closed_at = clock.now()
@@ -73,3 +77,22 @@ def list_open_alerts(organisation_id: int) -> Sequence[Alert]:
         .order_by(Alert.id.desc())
         .limit(20)
     ).all()
+
+
+def list_all_open_alerts() -> Sequence[Alert]:
+    """Return what is open for any organisation, newest first: for the command line only."""
+    return db.session.scalars(
+        sa.select(Alert).where(Alert.closed_at.is_(None)).order_by(Alert.id.desc()).limit(100)
+    ).all()
+
+
+def alert_document(alert: Alert) -> dict[str, Any]:
+    """Return an alert as the API and the command line give it."""
+    return {
+        "id": alert.id,
+        "kind": alert.kind,
+        "text": alert.text,
+        "campaign_id": alert.campaign_id,
+        "whole_installation": alert.organisation_id is None,
+        "created_at": alert.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }

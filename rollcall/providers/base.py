@@ -175,6 +175,14 @@ class Asked(Protocol):
         ...
 
 
+class Configured(Protocol):
+    """A provider that can tell by its settings alone what is missing in them."""
+
+    def missing(self) -> list[str]:
+        """Return which settings are missing or unusable, one sentence each; asks nobody."""
+        ...
+
+
 class Listening(Protocol):
     """A provider whose receipts and inbound messages come over its own session."""
 

@@ -75,6 +75,19 @@ class SmtpProvider:
         except ValueError as error:
             return SmtpConnection(str(error), self._settings.sender, timeout)
 
+    def missing(self) -> list[str]:
+        """Return which settings are missing or unusable, one sentence each."""
+        found = []
+        try:
+            lay_out_mail(self._settings.sender, "", "")
+        except ValueError:
+            found.append(_wrong_sender(self._settings.sender))
+        try:
+            read_url(self._settings.url)
+        except ValueError as error:
+            found.append(str(error))
+        return found
+
     def check(self) -> list[Finding]:
         """Look whether the settings are complete, and greet the server and log in."""
         findings = []

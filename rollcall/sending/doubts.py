@@ -5,7 +5,6 @@ Else staff decide: count it as sent, or send it again, which may be the second t
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -22,7 +21,7 @@ from rollcall.models.types import IdList, IsOneOf
 from rollcall.providers.base import Asked, ProviderError
 from rollcall.providers.registry import find_provider
 from rollcall.sending.claims import Claim
-from rollcall.sending.content import Content, Prepared, prepare_message, read_content
+from rollcall.sending.content import Content, give_token, prepare_message, read_content
 from rollcall.sending.outcomes import Finished, record_outcomes, take_back_reservation
 
 DECISIONS = ("sent", "again")
@@ -146,13 +145,13 @@ def ask_provider(actor: Actor, campaign_id: int, settings: Settings) -> tuple[in
 def _ask(provider: Asked, content: Content, doubts: Sequence[Any]) -> list[Finished]:
     found = []
     for row in doubts:
-        prepared = _as_it_was(content, row)
+        intent = give_token(content, prepare_message(content, row), row.token)
         try:
-            outcome = provider.find(prepared.message, row.started_at)
+            outcome = provider.find(intent.message, row.started_at)
         except ProviderError as error:
             raise Conflict(f"The provider can't be asked now: {error.text}") from error
         if outcome is not None:
-            found.append(Finished(prepared, outcome))
+            found.append(Finished(intent, outcome))
     return found
 
 
@@ -187,8 +186,3 @@ def _find_doubts(campaign: Campaign) -> Sequence[Any]:
         .order_by(Attempt.id)
         .limit(MOST_ASKED)
     ).all()
-
-
-def _as_it_was(content: Content, row: Any) -> Prepared:
-    prepared = prepare_message(content, row)
-    return replace(prepared, message=replace(prepared.message, token=row.token))

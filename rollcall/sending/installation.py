@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -41,6 +42,14 @@ class SendMark:
     at: datetime | None
 
 
+@dataclass(frozen=True)
+class Hold:
+    """That nothing goes out any more, since when, and why."""
+
+    at: datetime
+    reason: str
+
+
 class Held(Exception):
     """Nothing may go out: the database is older than what was sent."""
 
@@ -61,6 +70,27 @@ def find_installation() -> Installation:
             )
         found = db.session.get_one(Installation, 1)
     return found
+
+
+def find_hold() -> Hold | None:
+    """Return since when and why nothing goes out, or None where nothing is held; writes nothing."""
+    row = db.session.execute(
+        sa.select(Installation.held_at, Installation.held_reason).where(
+            Installation.id == 1, Installation.held_at.is_not(None)
+        )
+    ).one_or_none()
+    return Hold(row.held_at, row.held_reason) if row else None
+
+
+def installation_document() -> dict[str, Any]:
+    """Return whether messages may go out, as the API and the command line give it."""
+    row = find_installation()
+    return {
+        "sending": "held" if row.held_at else "free",
+        "held_at": _stamp(row.held_at),
+        "held_reason": row.held_reason or None,
+        "last_sent_at": _stamp(row.last_sent_at),
+    }
 
 
 def mark_file(settings: Settings, installation_uuid: str) -> Path:
@@ -187,3 +217,7 @@ def confirm_restored(actor: Actor, settings: Settings) -> None:
 
 def _say(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else "none at all"
+
+
+def _stamp(moment: datetime | None) -> str | None:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None

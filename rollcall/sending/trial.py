@@ -9,7 +9,7 @@ from rollcall.actors import Actor, record
 from rollcall.config import Settings
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db, write
-from rollcall.models import Channel, Organisation, StaffMember, Suppression
+from rollcall.models import Channel, Organisation, Role, StaffMember, Suppression
 from rollcall.people.facts import hash_address
 from rollcall.people.reading.phones import normalise_phone
 from rollcall.providers.base import Outcome, OutgoingMessage
@@ -25,10 +25,12 @@ SUBJECT = "A test from Rollcall"
 def send_trial(actor: Actor, settings: Settings, channel: Channel, address: str = "") -> Outcome:
     """Send one test message and return what the provider answered; nothing of it is a campaign.
 
-    An e-mail goes to the acting staff member's own address, a text message to `address`, a
-    phone as people write it in the organisation's country. An answer that says the provider
-    works closes its breaker. Raises InvalidInput for a phone that is none or was opted out.
+    Takes an admin. An e-mail goes to the acting staff member's own address, a text message to
+    `address`, a phone as people write it in the organisation's country. An answer that says the
+    provider works closes its breaker. Raises InvalidInput for a phone that is none or was opted
+    out.
     """
+    actor.require(Role.ADMIN)
     organisation = db.session.get_one(Organisation, actor.organisation_id)
     to = _own_email(actor) if channel == Channel.EMAIL else _read_phone(organisation, address)
     _refuse_opted_out(organisation, channel, to)
@@ -49,6 +51,18 @@ def send_trial(actor: Actor, settings: Settings, channel: Channel, address: str 
         after = {"channel": str(channel), "answer": str(error) if error else "accepted"}
         record(actor, "provider.test", "provider", provider.name, after=after)
     return outcome
+
+
+def describe_answer(settings: Settings, channel: Channel, outcome: Outcome) -> str:
+    """Return in words for staff what a provider made of a test."""
+    label = provider_for(settings, channel).declaration.label
+    error = outcome.error
+    if error is None:
+        return f"{label} took it. It should be there in a minute."
+    said = error.text if error.text.endswith((".", "!", "?", "…")) else f"{error.text}."
+    if error.in_doubt:
+        return f"Nobody can know whether {label} took it. {said}"
+    return f"{label} did not take it. {said}"
 
 
 def _own_email(actor: Actor) -> str:

@@ -75,7 +75,9 @@ def test_the_answers_are_what_is_described(program: Program, party: Event, spec:
     for method, path, body, status in CALLS:
         response = send(program, method, path, body)
         assert response.status_code == status, (method, path, response.text)
-        described = re.sub(r"^/(people|events|campaigns|inbox|alerts)/(1|party)\b", placeholder, path)
+        described = re.sub(
+            r"^/(people|events|campaigns|inbox|alerts)/(1|party)\b", placeholder, path
+        )
         call = spec["paths"][f"/api/v1{described}"][method.lower()]
         kind = response.mimetype
         schema = call["responses"][str(status)]["content"][kind]["schema"]

@@ -16,7 +16,9 @@ from werkzeug.routing import Rule
 from rollcall.actors import Actor, actor_for
 from rollcall.audience.criteria import Criteria
 from rollcall.campaigns.drafts import CampaignDraft, create_campaign
+from rollcall.extensions import write
 from rollcall.models import Channel, Organisation, Role, StaffMember
+from rollcall.monitoring.alerts import list_open_alerts, raise_alert
 from rollcall.organisations.passwords import hash_password
 from rollcall.organisations.tokens import create_token
 from rollcall.people.imports import import_people
@@ -29,6 +31,7 @@ from tests.web.browser import PASSWORD, Browser
 MARK = "Zanzibar"  # stands in every row of the organisation, and in no page of another one
 
 SAMPLES: dict[str, Callable[["World"], object]] = {
+    "alert_id": lambda world: world.alert_id,
     "campaign_id": lambda world: world.campaign_id,
     "event_key": lambda world: world.event_slug,
     "message_id": lambda world: world.message_id,
@@ -48,6 +51,7 @@ QUERIES: dict[str, Callable[["World"], dict[str, str]]] = {
 
 # What a form needs so that only the id in its address can be wrong with it.
 FORMS: dict[str, dict[str, str]] = {
+    "campaigns.decide_doubts": {"decision": "sent"},
     "inbox.decide": {"decision": "ignore"},
     "campaigns.review": {"decision": "cancel"},
     "people.opt_in": {"channel": "sms"},
@@ -79,7 +83,14 @@ class World:
         self.campaign_id = create_campaign(self.actor, draft)
         file = io.BytesIO(b"First name,Phone\n" + f"{mark},not a phone\n".encode())
         self.message_id = self._inbound(person.phone or "", f"{mark}, please stop this")
+        self.alert_id = self._alert(f"{mark} was due while nobody looked.")
         self.run_id = import_people(file, self.actor, file_name=f"{mark}.csv")["id"]
+
+    def _alert(self, text: str) -> int:
+        here = {"organisation_id": self.organisation.id, "campaign_id": self.campaign_id}
+        with write():
+            raise_alert("missed", f"campaign.missed.{self.campaign_id}", text, **here)
+        return list_open_alerts(self.organisation.id)[0].id
 
     def _inbound(self, phone: str, text: str) -> int:
         receive_inbound("kannel", Inbound(f"{self.organisation.id}", phone, "12345", text))

@@ -51,7 +51,10 @@ def test_the_session_cookie_is_for_this_site_and_no_script(browser):
 
 def test_the_health_check_says_that_the_database_answers(browser):
     response = browser.get("/healthz")
-    assert (response.status_code, response.json) == (200, {"status": "ok", "database": "ok"})
+    assert (response.status_code, response.json) == (
+        200,
+        {"status": "ok", "database": "ok", "sending": "free"},
+    )
 
 
 def test_the_health_check_says_that_the_database_does_not_answer(settings):

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from axe_playwright_python.sync_playwright import Axe
 
 from blueprints.access import access_of
@@ -14,8 +15,19 @@ from rollcall.audience.criteria import Criteria
 from rollcall.campaigns.drafts import CampaignDraft, create_campaign
 from rollcall.campaigns.scheduling import cancel_campaign, schedule_campaign, send_campaign_now
 from rollcall.extensions import db, write
-from rollcall.models import AudienceMode, Campaign, CampaignState, Channel, Role
+from rollcall.models import (
+    Attempt,
+    AudienceMode,
+    Campaign,
+    CampaignState,
+    Channel,
+    Installation,
+    Recipient,
+    RecipientState,
+    Role,
+)
 from rollcall.sending.due import run_due_campaigns
+from rollcall.sending.installation import find_installation
 from tests.browser.conftest import LAPTOP, PHONE, Site, Window
 from tests.web.samples import World
 
@@ -58,7 +70,27 @@ def campaigns_in_every_state(world: World) -> list[str]:
     cancel_campaign(actor, made["cancelled"])
     for state in ("needs_review", "failed", "paused"):
         force_state(made[state], CampaignState(state))
-    return [f"/campaigns/{campaign_id}" for campaign_id in made.values()]
+    with write():
+        db.session.execute(
+            sa.update(Recipient)
+            .where(Recipient.campaign_id == made["completed"])
+            .values(state=RecipientState.IN_DOUBT)
+        )
+        db.session.execute(
+            sa.update(Attempt)
+            .where(Attempt.campaign_id == made["completed"])
+            .values(outcome=RecipientState.IN_DOUBT)
+        )
+    pages = [f"/campaigns/{campaign_id}" for campaign_id in made.values()]
+    return [*pages, f"/campaigns/{made['completed']}/doubts"]
+
+
+def hold_sending() -> None:
+    """Leave the installation as a restored backup does: a banner on every page."""
+    find_installation()
+    with write():
+        row = db.session.get_one(Installation, 1)
+        row.held_at, row.held_reason = clock.now(), "This database is older than what was sent."
 
 
 def force_state(campaign_id: int, state: CampaignState) -> None:
@@ -80,6 +112,7 @@ def test_axe_finds_nothing_on_any_page(
 ):
     world = World(site.app, "ours", "Zanzibar")
     paths = every_page(world) + campaigns_in_every_state(world)
+    hold_sending()
     page = window(world.staff[Role.SUPER], viewport=viewport, color_scheme=scheme).page
     failures = []
     for path in paths:

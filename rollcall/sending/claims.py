@@ -17,6 +17,7 @@ from rollcall.errors import Conflict
 from rollcall.extensions import db, write
 from rollcall.models import Campaign, CampaignState
 from rollcall.monitoring.alerts import raise_alert
+from rollcall.prepared import PreparedStatement
 
 LEASE = timedelta(seconds=60)  # unless the settings say otherwise
 BEGUN = (CampaignState.PREPARING, CampaignState.SENDING)
@@ -161,23 +162,34 @@ def _missed(lateness: timedelta) -> str:
     )
 
 
+_RENEW = PreparedStatement(
+    sa.update(Campaign)
+    .where(
+        Campaign.id == sa.bindparam("b_campaign_id"),
+        Campaign.fence == sa.bindparam("b_fence"),
+        Campaign.owner == sa.bindparam("b_owner"),
+        Campaign.state == sa.bindparam("b_state"),
+    )
+    .values(lease_until=sa.bindparam("b_until")),
+    ["b_campaign_id", "b_fence", "b_owner", "b_state", "b_until"],
+)
+
+
 def renew_claim(claim: Claim, state: CampaignState) -> None:
     """Extend the lease inside the caller's transaction; raises ClaimLost if it no longer holds.
 
     The campaign must still be in `state`: this is where a pause or cancellation stops sending.
     """
-    renewed = db.session.execute(
-        sa.update(Campaign)
-        .where(
-            Campaign.id == claim.campaign_id,
-            Campaign.fence == claim.fence,
-            Campaign.owner == this_process(),
-            Campaign.state == state,
-        )
-        .values(lease_until=clock.now() + claim.lease)
-        .returning(Campaign.id)
-        .execution_options(synchronize_session=False)
-    ).all()
+    renewed = _RENEW.run(
+        db.session.connection(),
+        {
+            "b_campaign_id": claim.campaign_id,
+            "b_fence": claim.fence,
+            "b_owner": this_process(),
+            "b_state": state,
+            "b_until": clock.now() + claim.lease,
+        },
+    ).rowcount
     if not renewed:
         raise ClaimLost(f"campaign {claim.campaign_id} is no longer ours to send")
 

@@ -1,7 +1,7 @@
 """What a campaign says, filled in for one recipient."""
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -43,9 +43,21 @@ class Content:
     receipts_at: str | None  # where the provider reports to; the reference is added
 
 
-@dataclass(frozen=True)
-class Prepared:
+@dataclass(frozen=True, slots=True)
+class Ready:
     """A recipient's message, ready but for the last look and the token of the attempt."""
+
+    person_id: int
+    address: str
+    subject: str
+    text: str
+    parts: int
+    cost: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A message that is written down as about to be sent."""
 
     message: OutgoingMessage
     parts: int
@@ -96,7 +108,7 @@ def receipts_url(settings: Settings, provider_name: str) -> str | None:
     return None
 
 
-def prepare_message(content: Content, row: Any) -> Prepared:
+def prepare_message(content: Content, row: Any) -> Ready:
     """Fill in the texts for a recipient's row and count what it costs."""
     person = PersonFields(row.first_name, row.last_name, row.hash)
     text = content.message.render(person, content.link)
@@ -105,31 +117,26 @@ def prepare_message(content: Content, row: Any) -> Prepared:
     sms = content.channel == Channel.SMS
     parts = count_parts(text).parts if sms else 1
     cost = price_of_parts(row.phone_country, parts) if sms else price_of_emails(1)
+    return Ready(row.person_id, row.address, subject, text, parts, cost)
+
+
+def give_token(content: Content, ready: Ready, token: int | None = None) -> Intent:
+    """Return the message with what tells this attempt from every other: a random token, if none."""
+    token = secrets.randbits(63) if token is None else token
+    reference = write_reference(content.campaign_id, ready.person_id, token)
     message = OutgoingMessage(
-        token=0,
+        token=token,
         organisation_id=content.organisation_id,
         campaign_id=content.campaign_id,
-        person_id=row.person_id,
+        person_id=ready.person_id,
         channel=content.channel,
-        address=row.address,
-        subject=subject,
-        text=text,
-        sender_name=content.sender_name,
-        postal_address=content.postal_address,
-    )
-    return Prepared(message, parts, cost)
-
-
-def give_token(content: Content, prepared: Prepared) -> Prepared:
-    """Return the message with a token of its own: what tells this attempt from every other."""
-    token = secrets.randbits(63)
-    message = prepared.message
-    reference = write_reference(message.campaign_id, message.person_id, token)
-    message = replace(
-        message,
-        token=token,
+        address=ready.address,
+        subject=ready.subject,
+        text=ready.text,
         reference=reference,
         receipt_url=content.receipts_at + reference if content.receipts_at else None,
+        sender_name=content.sender_name,
+        postal_address=content.postal_address,
         unsubscribe_url=unsubscribe_url(content.settings, reference),
     )
-    return replace(prepared, message=message)
+    return Intent(message, ready.parts, ready.cost)

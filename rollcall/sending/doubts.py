@@ -22,7 +22,12 @@ from rollcall.providers.base import Asked, ProviderError
 from rollcall.providers.registry import find_provider
 from rollcall.sending.claims import Claim
 from rollcall.sending.content import Content, give_token, prepare_message, read_content
-from rollcall.sending.outcomes import Finished, record_outcomes, take_back_reservation
+from rollcall.sending.outcomes import (
+    Finished,
+    opt_out_at_carrier,
+    record_outcomes,
+    take_back_reservation,
+)
 
 DECISIONS = ("sent", "again")
 SENDABLE = (CampaignState.SENDING, CampaignState.PAUSED, CampaignState.COMPLETED)
@@ -139,6 +144,7 @@ def ask_provider(actor: Actor, campaign_id: int, settings: Settings) -> tuple[in
             campaign_id,
             after={"asked": len(doubts), "known": len(found)},
         )
+    opt_out_at_carrier(found)
     return len(found), len(doubts)
 
 

@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import uuid
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -133,16 +132,16 @@ def keep_mark_outside(settings: Settings, installation_uuid: str, mark: SendMark
         return
     path = mark_file(settings, installation_uuid)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A name of its own for each process, and then one step: nobody ever reads half a file.
-    written = path.with_suffix(f".{os.getpid()}")
+    # Always as long, and written at once, so that nobody reads half of an old one.
+    text = json.dumps({"mark": mark.number, "at": mark.at.isoformat()}).ljust(_LENGTH)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
     try:
-        written.write_text(json.dumps({"mark": mark.number, "at": mark.at.isoformat()}))
-        written.replace(path)
+        os.pwrite(file, text.encode(), 0)
     finally:
-        with suppress(OSError):
-            written.unlink(missing_ok=True)
+        os.close(file)
 
 
+_LENGTH = 100
 # Other processes raise the mark between our commit and our look at the file.
 _FEW = 64
 

@@ -4,13 +4,15 @@ A claim costs nothing if it is lost: whoever was claimed and not yet written dow
 What is written down, the intent, is the last durable step before the network.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.orm import aliased
 
 from rollcall import clock
 from rollcall.audience.query import address_column, exclusion_reason
@@ -28,9 +30,10 @@ from rollcall.models import (
     Recipient,
     RecipientState,
 )
-from rollcall.models.types import IdList, IsOneOf
+from rollcall.models.types import IdList, IsOneOf, UTCDateTime
+from rollcall.prepared import PreparedStatement
 from rollcall.sending.claims import Claim, renew_claim
-from rollcall.sending.content import Content, Prepared, give_token, prepare_message
+from rollcall.sending.content import Content, Intent, Ready, give_token, prepare_message
 from rollcall.sending.installation import SendMark, raise_mark
 
 log = structlog.get_logger()
@@ -63,7 +66,7 @@ def claim_recipients(claim: Claim, content: Content, after: int, size: int) -> B
         if not rows:
             return Batch([], None, None, False)
         mark = raise_mark()
-        taken = _addresses_taken(claim.campaign_id, {row.address for row in rows})
+        taken: set[str | None] = set()
         claimed = []
         for row in rows:
             reason = _reason_not_to_claim(row, taken)
@@ -72,7 +75,10 @@ def claim_recipients(claim: Claim, content: Content, after: int, size: int) -> B
                 continue
             taken.add(row.address)
             claimed.append(row)
-        _mark_claimed(claim.campaign_id, [row.person_id for row in claimed])
+        _claim(content.channel).run(
+            db.session.connection(),
+            {"b_campaign_id": claim.campaign_id, "b_people": [row.person_id for row in claimed]},
+        )
         return Batch(claimed, rows[-1].person_id, mark, rows[0].claims > 0)
 
 
@@ -87,16 +93,33 @@ def _reason_not_to_claim(row: Any, taken: Collection[str | None]) -> Reason | No
     if row.claims >= MOST_CLAIMS:
         log.error("recipient set aside", person_id=row.person_id, claims=row.claims)
         return Reason.SET_ASIDE
-    return Reason.DUPLICATE_ADDRESS if row.address in taken else None
+    return Reason.DUPLICATE_ADDRESS if row.taken or row.address in taken else None
 
 
 def _next_recipients(content: Content, now: datetime, after: int, size: int) -> Sequence[Any]:
+    values = {
+        "b_campaign_id": content.campaign_id,
+        "b_after": after,
+        "b_now": now,
+        "b_size": size,
+    }
+    return _next(content.channel).run(db.session.connection(), values).all()
+
+
+@cache
+def _next(channel: Channel) -> PreparedStatement:
     # The cursor keeps this a short walk along the primary key, however many are sent already.
-    return db.session.execute(
+    address = address_column(channel)
+    other = aliased(Recipient)
+    taken = sa.exists().where(
+        other.campaign_id == sa.bindparam("b_campaign_id"), other.address == address
+    )
+    statement = (
         sa.select(
             Recipient.person_id,
             Recipient.claims,
-            address_column(content.channel).label("address"),
+            address.label("address"),
+            taken.label("taken"),
             Person.first_name,
             Person.last_name,
             Person.hash,
@@ -105,34 +128,40 @@ def _next_recipients(content: Content, now: datetime, after: int, size: int) -> 
         .join(PersonFacts, PersonFacts.person_id == Recipient.person_id)
         .join(Person, Person.id == Recipient.person_id)
         .where(
-            Recipient.campaign_id == content.campaign_id,
-            Recipient.person_id > after,
+            Recipient.campaign_id == sa.bindparam("b_campaign_id"),
+            Recipient.person_id > sa.bindparam("b_after"),
             Recipient.state == RecipientState.QUEUED,
-            sa.or_(Recipient.not_before.is_(None), Recipient.not_before <= now),
+            sa.or_(Recipient.not_before.is_(None), Recipient.not_before <= sa.bindparam("b_now")),
         )
         .order_by(Recipient.person_id)
-        .limit(size)
-    ).all()
+        .limit(sa.bindparam("b_size"))
+    )
+    return PreparedStatement(statement, ["b_campaign_id", "b_after", "b_now", "b_size"])
 
 
-def _addresses_taken(campaign_id: int, addresses: Iterable[str | None]) -> set[str | None]:
-    return set(
-        db.session.scalars(
-            sa.select(Recipient.address).where(
-                Recipient.campaign_id == campaign_id,
-                Recipient.address.in_([address for address in addresses if address]),
-            )
+@cache
+def _claim(channel: Channel) -> PreparedStatement:
+    # The address is set here, and unique within the campaign: nobody twice, whatever comes.
+    address = sa.select(address_column(channel)).where(Person.id == Recipient.person_id)
+    statement = (
+        sa.update(Recipient)
+        .where(*_THESE_RECIPIENTS, Recipient.state == RecipientState.QUEUED)
+        .values(
+            state=RecipientState.CLAIMED,
+            claims=Recipient.claims + 1,
+            address=address.scalar_subquery(),
         )
     )
+    return PreparedStatement(statement, ["b_campaign_id", "b_people"])
 
 
-def _mark_claimed(campaign_id: int, people: list[int]) -> None:
-    _update_recipients(
-        campaign_id, people, state=RecipientState.CLAIMED, claims=Recipient.claims + 1
-    )
+_THESE_RECIPIENTS = (
+    Recipient.campaign_id == sa.bindparam("b_campaign_id"),
+    IsOneOf(Recipient.person_id, sa.bindparam("b_people", type_=IdList)),
+)
 
 
-def prepare_batch(claim: Claim, content: Content, batch: Batch) -> list[Prepared]:
+def prepare_batch(claim: Claim, content: Content, batch: Batch) -> list[Ready]:
     """Fill in the texts; somebody for whom that fails is set aside, the others unharmed."""
     ready = []
     for row in batch.rows:
@@ -158,6 +187,7 @@ def unclaim_recipients(claim: Claim, people: list[int]) -> None:
             people,
             state=RecipientState.QUEUED,
             claims=Recipient.claims - 1,
+            address=None,
         )
 
 
@@ -178,13 +208,18 @@ def _update_recipients(campaign_id: int, people: list[int], **values: Any) -> No
 
 def _hold_back(campaign_id: int, people: list[int], reason: Reason) -> None:
     _update_recipients(
-        campaign_id, people, state=RecipientState.HELD_BACK, held_reason=reason, not_before=None
+        campaign_id,
+        people,
+        state=RecipientState.HELD_BACK,
+        held_reason=reason,
+        not_before=None,
+        address=None,
     )
 
 
 def write_intents(
-    claim: Claim, content: Content, ready: Sequence[Prepared], provider: str
-) -> list[Prepared]:
+    claim: Claim, content: Content, ready: Sequence[Ready], provider: str
+) -> list[Intent]:
     """Write down who of these is about to be messaged, inside the caller's transaction.
 
     The claim must have been renewed in the same transaction. Whoever may not be messaged (any
@@ -192,10 +227,10 @@ def write_intents(
     with its token.
     """
     now = clock.now()
-    judged = _judge(content, [one.message.person_id for one in ready], now)
-    intents: list[Prepared] = []
+    judged = _judge(content, [one.person_id for one in ready], now)
+    intents: list[Intent] = []
     for one in ready:
-        if judged.get(one.message.person_id) == Reason.REACHABLE:
+        if judged.get(one.person_id) == Reason.REACHABLE:
             intents.append(give_token(content, one))
     _store_intents(claim, provider, intents, now)
     return intents
@@ -203,21 +238,11 @@ def write_intents(
 
 def _judge(content: Content, people: list[int], now: datetime) -> dict[int, Reason]:
     """Say of each whether they may be messaged now, and hold back or let wait those who may not."""
-    cutoff = sa.literal(now - timedelta(hours=content.window_hours))
-    rows = db.session.execute(
-        sa.select(
-            PersonFacts.person_id,
-            PersonFacts.phone_zones,
-            exclusion_reason(content.channel, cutoff if content.window_hours else None).label(
-                "reason"
-            ),
-        )
-        .where(IsOneOf(PersonFacts.person_id, sa.literal(people, IdList)))
-        .order_by(PersonFacts.person_id)
-        # What another process is changing of these people, a reservation or an opt-out, is
-        # waited for; in the order of their ids, so that no two processes wait for each other.
-        .with_for_update()
-    ).all()
+    values: dict[str, Any] = {"b_people": people}
+    if content.window_hours:
+        values["b_cutoff"] = now - timedelta(hours=content.window_hours)
+    statement = _facts_statement(content.channel, bool(content.window_hours))
+    rows = statement.run(db.session.connection(), values).all()
     judged = dict.fromkeys(people, Reason.SET_ASIDE)  # whoever has lost the facts row
     for row in rows:
         judged[row.person_id] = Reason(row.reason)
@@ -228,6 +253,24 @@ def _judge(content: Content, people: list[int], now: datetime) -> dict[int, Reas
         held = [person_id for person_id, found in judged.items() if found is reason]
         _hold_back(content.campaign_id, held, reason)
     return judged
+
+
+@cache
+def _facts_statement(channel: Channel, window: bool) -> PreparedStatement:
+    cutoff = sa.bindparam("b_cutoff", type_=UTCDateTime) if window else None
+    statement = (
+        sa.select(
+            PersonFacts.person_id,
+            PersonFacts.phone_zones,
+            exclusion_reason(channel, cutoff).label("reason"),
+        )
+        .where(IsOneOf(PersonFacts.person_id, sa.bindparam("b_people", type_=IdList)))
+        .order_by(PersonFacts.person_id)
+        # What another process is changing of these people, a reservation or an opt-out, is
+        # waited for; in the order of their ids, so that no two processes wait for each other.
+        .with_for_update()
+    )
+    return PreparedStatement(statement, ["b_people", "b_cutoff"] if window else ["b_people"])
 
 
 def _judge_hour(content: Content, row: Any, now: datetime) -> Reason:
@@ -248,6 +291,7 @@ def _judge_hour(content: Content, row: Any, now: datetime) -> Reason:
             [row.person_id],
             state=RecipientState.QUEUED,
             claims=0,
+            address=None,
             held_reason=Reason.QUIET_HOURS,
             not_before=until,
         )
@@ -276,12 +320,12 @@ def _until_below_daily_limit(row: Any, now: datetime) -> datetime | None:
     return recent[-1] + day if len(recent) == limit else None
 
 
-def _store_intents(claim: Claim, provider: str, intents: Sequence[Prepared], now: datetime) -> None:
+def _store_intents(claim: Claim, provider: str, intents: Sequence[Intent], now: datetime) -> None:
     if not intents:
         return
     connection = db.session.connection()
-    connection.execute(
-        _INSERT_ATTEMPT,
+    _INSERT_ATTEMPT.run(
+        connection,
         [
             {
                 "campaign_id": claim.campaign_id,
@@ -296,44 +340,30 @@ def _store_intents(claim: Claim, provider: str, intents: Sequence[Prepared], now
             for intent in intents
         ],
     )
-    connection.execute(
-        _TO_THE_WIRE,
-        [
-            {
-                "b_campaign_id": claim.campaign_id,
-                "b_person_id": intent.message.person_id,
-                "b_address": intent.message.address,
-            }
-            for intent in intents
-        ],
-    )
+    people = [intent.message.person_id for intent in intents]
+    _TO_THE_WIRE.run(connection, {"b_campaign_id": claim.campaign_id, "b_people": people})
     # From here on every other campaign sees these people as messaged: the reservation is
     # part of the intent's own transaction.
-    people = [intent.message.person_id for intent in intents]
-    connection.execute(_RESERVE, {"b_people": people, "b_now": now})
+    _RESERVE.run(connection, {"b_people": people, "b_now": now})
 
 
-_INSERT_ATTEMPT = sa.insert(Attempt)
-
-_TO_THE_WIRE = (
-    sa.update(Recipient)
-    .where(
-        Recipient.campaign_id == sa.bindparam("b_campaign_id"),
-        Recipient.person_id == sa.bindparam("b_person_id"),
-    )
-    .values(
-        state=RecipientState.WIRING,
-        address=sa.bindparam("b_address"),
-        claims=0,
-        held_reason=None,
-        not_before=None,
-    )
+_INSERT_ATTEMPT = PreparedStatement(
+    sa.insert(Attempt),
+    ["campaign_id", "person_id", "token", "fence", "started_at", "provider", "parts", "cost"],
 )
 
-_RESERVE = (
+_TO_THE_WIRE = PreparedStatement(
+    sa.update(Recipient)
+    .where(*_THESE_RECIPIENTS)
+    .values(state=RecipientState.WIRING, claims=0, held_reason=None, not_before=None),
+    ["b_campaign_id", "b_people"],
+)
+
+_RESERVE = PreparedStatement(
     sa.update(PersonFacts)
     .where(IsOneOf(PersonFacts.person_id, sa.bindparam("b_people", type_=IdList)))
-    .values(last_message_at=sa.bindparam("b_now"))
+    .values(last_message_at=sa.bindparam("b_now")),
+    ["b_people", "b_now"],
 )
 
 

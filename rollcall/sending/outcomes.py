@@ -3,7 +3,7 @@
 import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,9 +22,10 @@ from rollcall.models import (
 )
 from rollcall.models.types import IdList, IsOneOf
 from rollcall.people.consent import suppress_addresses
+from rollcall.prepared import PreparedStatement
 from rollcall.providers.base import Outcome, ProviderError
 from rollcall.sending.claims import Claim, renew_claim
-from rollcall.sending.content import Prepared
+from rollcall.sending.content import Intent
 
 # How often somebody is tried whom the provider refuses for now, and how long in between.
 MOST_TRIES = 5
@@ -36,7 +37,7 @@ OPEN = (CampaignState.SENDING, CampaignState.PAUSED)
 class Finished:
     """A message that came back from the wire, with what the provider answered."""
 
-    prepared: Prepared
+    intent: Intent
     outcome: Outcome
 
 
@@ -53,16 +54,27 @@ def record_outcomes(claim: Claim, finished: Sequence[Finished]) -> None:
     settled = [one for one in finished if not _goes_again(one.outcome.error)]
     again = [one for one in finished if _goes_again(one.outcome.error)]
     if settled:
-        rows = [_row(one, _state(one.outcome)) for one in settled]
-        stored = connection.execute(_FINISH_ATTEMPT, rows).rowcount
-        connection.execute(_FINISH_RECIPIENT, rows)
-        if stored != len(rows):
+        now = clock.now()
+        rows = [_row(one, _state(one.outcome), now) for one in settled]
+        stored = _FINISH_ATTEMPT.run(connection, rows).rowcount
+        _finish_recipients(connection, claim.campaign_id, rows)
+        named = [row for row in rows if row["b_message_id"]]
+        if stored != len(rows) and named:
             # A receipt was faster than the send call's answer, which still brings the id.
-            connection.execute(_KEEP_MESSAGE_ID, [row for row in rows if row["b_message_id"]])
+            _KEEP_MESSAGE_ID.run(connection, named)
     failed = [one for one in settled if _state(one.outcome) == RecipientState.FAILED]
     if again:
         failed += _queue_again(connection, claim, again)
-    take_back_reservation(connection, [one.prepared.message.person_id for one in failed])
+    take_back_reservation(connection, [one.intent.message.person_id for one in failed])
+
+
+def _finish_recipients(
+    connection: sa.Connection, campaign_id: int, rows: list[dict[str, Any]]
+) -> None:
+    for state in sorted({row["b_state"] for row in rows}):
+        people = [row["b_person_id"] for row in rows if row["b_state"] == state]
+        values = {"b_campaign_id": campaign_id, "b_people": people, "b_state": state}
+        _FINISH_RECIPIENTS.run(connection, values)
 
 
 def _goes_again(error: ProviderError | None) -> bool:
@@ -75,27 +87,28 @@ def _state(outcome: Outcome) -> RecipientState:
     return RecipientState.IN_DOUBT if outcome.error.in_doubt else RecipientState.FAILED
 
 
-def _row(one: Finished, state: RecipientState) -> dict[str, Any]:
+def _row(one: Finished, state: RecipientState, now: datetime) -> dict[str, Any]:
     error = one.outcome.error
     return {
-        "b_campaign_id": one.prepared.message.campaign_id,
-        "b_person_id": one.prepared.message.person_id,
+        "b_campaign_id": one.intent.message.campaign_id,
+        "b_person_id": one.intent.message.person_id,
         "b_token": one.outcome.token,
         "b_state": state,
-        "b_now": clock.now(),
+        "b_now": now,
         "b_message_id": one.outcome.provider_message_id,
         "b_code": error.code[:40] if error else None,
         "b_text": error.text[:300] if error else None,
     }
 
 
+_THIS = ("b_campaign_id", "b_person_id", "b_token")
 _THIS_ATTEMPT = (
     Attempt.campaign_id == sa.bindparam("b_campaign_id"),
     Attempt.person_id == sa.bindparam("b_person_id"),
     Attempt.token == sa.bindparam("b_token"),
 )
 
-_FINISH_ATTEMPT = (
+_FINISH_ATTEMPT = PreparedStatement(
     sa.update(Attempt)
     .where(
         *_THIS_ATTEMPT,
@@ -108,28 +121,30 @@ _FINISH_ATTEMPT = (
         provider_message_id=sa.bindparam("b_message_id"),
         error_code=sa.bindparam("b_code"),
         error_text=sa.bindparam("b_text"),
-    )
+    ),
+    [*_THIS, "b_state", "b_now", "b_message_id", "b_code", "b_text"],
 )
 
-# An IN would be written out anew for each row.
 _ON_WIRE_OR_IN_DOUBT = sa.or_(
     Recipient.state == RecipientState.WIRING, Recipient.state == RecipientState.IN_DOUBT
 )
 
-_FINISH_RECIPIENT = (
+_FINISH_RECIPIENTS = PreparedStatement(
     sa.update(Recipient)
     .where(
         Recipient.campaign_id == sa.bindparam("b_campaign_id"),
-        Recipient.person_id == sa.bindparam("b_person_id"),
+        IsOneOf(Recipient.person_id, sa.bindparam("b_people", type_=IdList)),
         _ON_WIRE_OR_IN_DOUBT,
     )
-    .values(state=sa.bindparam("b_state"))
+    .values(state=sa.bindparam("b_state")),
+    ["b_campaign_id", "b_people", "b_state"],
 )
 
-_KEEP_MESSAGE_ID = (
+_KEEP_MESSAGE_ID = PreparedStatement(
     sa.update(Attempt)
     .where(*_THIS_ATTEMPT, Attempt.provider_message_id.is_(None))
-    .values(provider_message_id=sa.bindparam("b_message_id"))
+    .values(provider_message_id=sa.bindparam("b_message_id")),
+    [*_THIS, "b_message_id"],
 )
 
 
@@ -137,7 +152,9 @@ def _queue_again(
     connection: sa.Connection, claim: Claim, again: Sequence[Finished]
 ) -> list[Finished]:
     """Queue those again whom the provider did not take; returns all, since nothing reached them."""
-    connection.execute(_FINISH_ATTEMPT, [_row(one, RecipientState.QUEUED) for one in again])
+    _FINISH_ATTEMPT.run(
+        connection, [_row(one, RecipientState.QUEUED, clock.now()) for one in again]
+    )
     state = connection.scalar(sa.select(Campaign.state).where(Campaign.id == claim.campaign_id))
     for one in again:
         error = one.outcome.error
@@ -152,7 +169,7 @@ def _queue_again(
             sa.update(Recipient)
             .where(
                 Recipient.campaign_id == claim.campaign_id,
-                Recipient.person_id == one.prepared.message.person_id,
+                Recipient.person_id == one.intent.message.person_id,
                 _ON_WIRE_OR_IN_DOUBT,
             )
             .values(**values)
@@ -161,7 +178,7 @@ def _queue_again(
 
 
 def _wait_or_give_up(connection: sa.Connection, one: Finished) -> dict[str, Any]:
-    message = one.prepared.message
+    message = one.intent.message
     tries = connection.scalar(
         sa.select(sa.func.count())
         .select_from(Attempt)
@@ -208,7 +225,7 @@ def take_back_reservation(connection: sa.Connection, people: list[int]) -> None:
 def opt_out_at_carrier(finished: Sequence[Finished]) -> None:
     """Opt out here whom the carrier has on its own stop list, in a transaction of its own."""
     stopped = [
-        one.prepared.message
+        one.intent.message
         for one in finished
         if one.outcome.error is not None and one.outcome.error.opted_out
     ]
@@ -249,7 +266,7 @@ def doubt_unfinished(claim: Claim, state: CampaignState) -> int:
             .values(outcome=RecipientState.IN_DOUBT, finished_at=clock.now())
             .execution_options(synchronize_session=False)
         )
-        _move(claim.campaign_id, RecipientState.CLAIMED, RecipientState.QUEUED)
+        _move(claim.campaign_id, RecipientState.CLAIMED, RecipientState.QUEUED, address=None)
         return len(doubted)
 
 
@@ -258,11 +275,12 @@ def _move(
     source: RecipientState,
     target: RecipientState,
     *conditions: sa.ColumnElement[bool],
+    **values: Any,
 ) -> Collection[Any]:
     return db.session.execute(
         sa.update(Recipient)
         .where(Recipient.campaign_id == campaign_id, Recipient.state == source, *conditions)
-        .values(state=target)
+        .values(state=target, **values)
         .returning(Recipient.person_id)
         .execution_options(synchronize_session=False)
     ).all()

@@ -17,7 +17,7 @@ from rollcall.models import Campaign, CampaignState, Recipient, RecipientState
 from rollcall.providers.base import Provider, ProviderError
 from rollcall.providers.registry import channels_of, provider_for
 from rollcall.sending.claims import Claim, ClaimLost, release_claim, renew_claim
-from rollcall.sending.content import Content, Prepared, read_content
+from rollcall.sending.content import Content, Intent, Ready, read_content
 from rollcall.sending.installation import find_installation, keep_mark_outside
 from rollcall.sending.intents import (
     Batch,
@@ -128,8 +128,8 @@ class _Sending:
         self._slots = slots_of(provider.name, settings.send_concurrency)
         self._timeout = min(LONGEST_TIMEOUT, claim.lease.total_seconds() / 3)
         self._held = 0  # slots
-        self._ready: list[Prepared] = []
-        self._on_wire: dict[int, Prepared] = {}
+        self._ready: list[Ready] = []
+        self._on_wire: dict[int, Intent] = {}
         self._cursor: int | None = 0
         self._batch: Batch | None = None  # claimed, and not made ready yet
         self._finished: list[Finished] = []
@@ -159,20 +159,25 @@ class _Sending:
 
     def _loop(self, line: Line) -> None:
         while True:
-            going = self._lost is None and not self._stop.is_set() and self._wait_until is None
-            if going and not self._ready:
+            if self._going and not self._ready:
                 self._make_ready()
-                going = self._lost is None and self._wait_until is None
-            granted = self._grant() if going and self._ready else 0
+            granted = self._grant() if self._going and self._ready else 0
             if granted or self._finished:
                 self._settle_and_write(line, granted)
             if self._on_wire:
+                if self._going and len(self._ready) < self._slots.share and not self._troubled:
+                    self._make_ready()  # the next ones, while the wire is busy
                 self._collect(line)
-            elif not self._finished and not (going and self._has_more()):
+            elif not self._finished and not (self._going and self._has_more()):
                 break
-        people = [one.message.person_id for one in self._ready]
+        people = [one.person_id for one in self._ready]
         people += [row.person_id for row in self._batch.rows] if self._batch else []
         unclaim_recipients(self._claim, people)
+
+    @property
+    def _going(self) -> bool:
+        """Whether anything more may go out: not stopped, paused, taken over or told to wait."""
+        return self._lost is None and not self._stop.is_set() and self._wait_until is None
 
     def _has_more(self) -> bool:
         return bool(self._ready) or self._batch is not None or self._cursor is not None
@@ -187,7 +192,7 @@ class _Sending:
         busy = self._on_wire or self._finished
         if self._batch is not None and not (self._batch.suspect and busy):
             batch, self._batch = self._batch, None
-            self._ready = prepare_batch(self._claim, self._content, batch)
+            self._ready += prepare_batch(self._claim, self._content, batch)
 
     def _claim_more(self) -> None:
         standing = read_standing(self._provider.name)
@@ -255,7 +260,7 @@ class _Sending:
         """Record what came back and write down what goes next, in one transaction."""
         finished, self._finished = self._finished, []
         going, self._ready = self._ready[:granted], self._ready[granted:]
-        intents: list[Prepared] = []
+        intents: list[Intent] = []
         with write():
             record_outcomes(self._claim, finished)
             if going:
@@ -274,8 +279,7 @@ class _Sending:
         self._learn(finished)
 
     def _collect(self, line: Line) -> None:
-        wanted = max(1, len(self._on_wire) // 2)
-        for outcome in line.collect(wanted, GATHERING):
+        for outcome in line.collect(len(self._on_wire), GATHERING):
             self._finished.append(Finished(self._on_wire.pop(outcome.token), outcome))
 
     def _learn(self, finished: list[Finished]) -> None:

@@ -52,8 +52,15 @@ def test_the_table_decides(stage: Stage, action: str, state: CampaignState):
 
 
 def test_final_states_allow_nothing():
-    final = {CampaignState.COMPLETED, CampaignState.FAILED, CampaignState.CANCELLED}
+    final = {CampaignState.FAILED, CampaignState.CANCELLED}
     assert not final & {state for rule in TRANSITIONS.values() for state in rule.sources}
+
+
+def test_a_completed_campaign_only_sends_doubts_again():
+    allowed = {
+        action for action, rule in TRANSITIONS.items() if CampaignState.COMPLETED in rule.sources
+    }
+    assert allowed == {"send_again"}
 
 
 def test_whoever_looked_at_an_older_version_is_told(stage: Stage):

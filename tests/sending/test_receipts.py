@@ -22,7 +22,7 @@ from rollcall.models import (
 from rollcall.people.facts import hash_address
 from rollcall.providers.base import Outcome, OutgoingMessage, ProviderError, Receipt
 from rollcall.sending.claims import Claim
-from rollcall.sending.content import Prepared
+from rollcall.sending.content import Intent
 from rollcall.sending.outcomes import Finished, record_outcomes
 from rollcall.sending.receipts import apply_early_receipts, store_receipt
 from rollcall.sending.references import read_reference, write_reference
@@ -46,7 +46,7 @@ def answer(wired: Wired, outcome: Outcome) -> None:
     )
     with write():
         claim = Claim(wired.campaign_id, 1, 1)
-        record_outcomes(claim, [Finished(Prepared(message, 1, Decimal(0)), outcome)])
+        record_outcomes(claim, [Finished(Intent(message, 1, Decimal(0)), outcome)])
 
 
 def crash(wired: Wired) -> None:

@@ -50,7 +50,8 @@ TEXTS = {
         стоп|abmelden|keine SMS mehr|cessez|supprimez mon numéro|stop les messages
     """,
     "other": """
-        No|nope|yes|YES|Yes please|ok|thanks|Thank you!|who is this?|what time does it end?|See you there
+        No|nope|yes|YES|Yes please|ok|thanks|Thank you!|who is this?|what time does it end?
+        See you there
         This weekend?|I'll be there|Can I bring a friend|nonstop fun|the topstop|info please|helpful
         please help me find it|when does it start|restart|Is the show cancelled?|👍|❤️|?|!!!||1|42
         Great show last night|How do I get there|where can I park|help me|started already|friend

@@ -136,6 +136,7 @@ class _Sending:
         self._lost: ClaimLost | None = None
         self._wait_until: datetime | None = None
         self._troubled = False
+        self._works = False  # it has taken a message of this run
         self._renewed_at = clock.now()
 
     def run(self) -> datetime | None:
@@ -293,8 +294,10 @@ class _Sending:
         if grave := _grave_errors(finished):
             self._troubled = True
             self._note_failures(grave)
-        elif self._troubled:
-            self._troubled = False
+            return
+        taken = any(one.outcome.error is None for one in finished)
+        if self._troubled or (taken and not self._works):
+            self._troubled, self._works = False, True
             note_success(self._provider.name)
 
     def _note_failures(self, errors: list[ProviderError]) -> None:

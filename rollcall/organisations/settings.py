@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from rollcall import clock
 from rollcall.actors import Actor, record
+from rollcall.campaigns.waiting import wake_quiet_waiters
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db, write
 from rollcall.models import Organisation, Role
@@ -91,6 +92,7 @@ def set_organisation(
         after = describe_settings(organisation)
         if after["quiet_hours"] != before["quiet_hours"]:
             actor.require(Role.SUPER)
+            wake_quiet_waiters(organisation.id, clock.now())
         if after != before:
             record(
                 actor,

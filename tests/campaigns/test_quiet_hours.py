@@ -32,6 +32,7 @@ from rollcall.models import (
     RecipientState,
     Role,
 )
+from rollcall.organisations.settings import set_organisation
 from rollcall.sending.due import run_due_campaigns
 from rollcall.sending.quiet import read_quiet_rules
 from tests.campaigns.stage import FRIDAY, SUNDAY, Stage
@@ -356,6 +357,17 @@ def test_whoever_is_in_their_quiet_hours_gets_it_in_the_morning(evening):
     assert [state for state, _ in outcomes(campaign_id, people)] == [RecipientState.SENT] * 3
     db.session.expire_all()
     assert find_campaign(stage.organisation_id, campaign_id).state == CampaignState.COMPLETED
+
+
+def test_who_waits_goes_at_once_when_quiet_hours_are_switched_off(evening):
+    stage, people = evening
+    campaign_id = create_campaign(stage.actor, stage.draft())
+    send_campaign_now(stage.actor, campaign_id)
+    run_due_campaigns(stage.settings)
+    assert outcomes(campaign_id, people)[2] == (RecipientState.QUEUED, Reason.QUIET_HOURS)
+    set_organisation(stage.actor, quiet_hours="off")
+    run_due_campaigns(stage.settings)
+    assert [state for state, _ in outcomes(campaign_id, people)] == [RecipientState.SENT] * 3
 
 
 def test_or_is_left_out_where_the_campaign_says_so(evening):

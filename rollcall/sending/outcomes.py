@@ -44,9 +44,10 @@ class Finished:
 def record_outcomes(claim: Claim, finished: Sequence[Finished]) -> None:
     """Store what became of each message inside the caller's transaction.
 
-    A state that is already further on, by a receipt that was faster, is left alone. What was
-    put in doubt meanwhile, because somebody took the campaign over while the provider was still
-    answering, is in doubt no longer. Whom the provider provably did not take is queued again.
+    A state that is already further on, by a receipt that was faster, is left alone; a refusal
+    is further on than "sent", whichever comes first. What was put in doubt meanwhile, because
+    somebody took the campaign over while the provider was still answering, is in doubt no
+    longer. Whom the provider provably did not take is queued again.
     """
     if not finished:
         return
@@ -58,14 +59,23 @@ def record_outcomes(claim: Claim, finished: Sequence[Finished]) -> None:
         rows = [_row(one, _state(one.outcome), now) for one in settled]
         stored = _FINISH_ATTEMPT.run(connection, rows).rowcount
         _finish_recipients(connection, claim.campaign_id, rows)
-        named = [row for row in rows if row["b_message_id"]]
-        if stored != len(rows) and named:
-            # A receipt was faster than the send call's answer, which still brings the id.
-            _KEEP_MESSAGE_ID.run(connection, named)
+        if stored != len(rows):
+            _join_with_receipts(connection, rows)
     failed = [one for one in settled if _state(one.outcome) == RecipientState.FAILED]
     if again:
         failed += _queue_again(connection, claim, again)
     take_back_reservation(connection, [one.intent.message.person_id for one in failed])
+
+
+def _join_with_receipts(connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
+    """Store what the answers add where a receipt was faster: a refusal above "sent", and the id."""
+    for row in rows:
+        refused = row["b_state"] == RecipientState.FAILED
+        if refused and _REFUSE_ATTEMPT.run(connection, row).rowcount:
+            _REFUSE_RECIPIENT.run(connection, row)
+    named = [row for row in rows if row["b_message_id"]]
+    if named:
+        _KEEP_MESSAGE_ID.run(connection, named)
 
 
 def _finish_recipients(
@@ -123,6 +133,28 @@ _FINISH_ATTEMPT = PreparedStatement(
         error_text=sa.bindparam("b_text"),
     ),
     [*_THIS, "b_state", "b_now", "b_message_id", "b_code", "b_text"],
+)
+
+_REFUSE_ATTEMPT = PreparedStatement(
+    sa.update(Attempt)
+    .where(*_THIS_ATTEMPT, Attempt.outcome == RecipientState.SENT, Attempt.resolution.is_(None))
+    .values(
+        outcome=RecipientState.FAILED,
+        error_code=sa.bindparam("b_code"),
+        error_text=sa.bindparam("b_text"),
+    ),
+    [*_THIS, "b_code", "b_text"],
+)
+
+_REFUSE_RECIPIENT = PreparedStatement(
+    sa.update(Recipient)
+    .where(
+        Recipient.campaign_id == sa.bindparam("b_campaign_id"),
+        Recipient.person_id == sa.bindparam("b_person_id"),
+        Recipient.state == RecipientState.SENT,
+    )
+    .values(state=RecipientState.FAILED),
+    ["b_campaign_id", "b_person_id"],
 )
 
 _ON_WIRE_OR_IN_DOUBT = sa.or_(

@@ -81,7 +81,8 @@ class ScriptedSmsc(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", port), _Line)
         self.actions = actions or {}
         self.ids = ids
-        self.receipts = receipts  # "none", "before" the answer or "after" it
+        # "none", "before" the answer or "after" it, or before it over the line of "another" process
+        self.receipts = receipts
         self.submitted: list[Submitted] = []
         self.binds: list[dict[str, Any]] = []
         self.delivered: list[int] = []  # the statuses that our deliveries were answered with
@@ -213,10 +214,18 @@ class _Line(socketserver.BaseRequestHandler):
         if wanted == "before":
             self.deliver(receipt_text(taken.message_id), esm_class=4)
             time.sleep(0.05)  # so that it is really on its way first
+        if wanted == "another":
+            self._report_elsewhere(taken)
         if action == 0:
             self._answer(pdu, "submit_sm_resp", 0, message_id=taken.message_id)
         if wanted == "after":
             self.deliver(receipt_text(taken.message_id), esm_class=4)
+
+    def _report_elsewhere(self, taken: Submitted) -> None:
+        before = len(self.server.delivered)
+        [line, *_] = [line for line in self.server.lines if line.is_open and line is not self]
+        line.deliver(receipt_text(taken.message_id), esm_class=4)
+        wait_until(lambda: len(self.server.delivered) > before)
 
     def on_deliver_sm_resp(self, pdu: Any) -> None:
         self.server.delivered.append(pdu.status)

@@ -132,8 +132,12 @@ def test_kannel_there_and_back(served: Served, tmp_path: Path):
             for status in ("1", "2", "8", "16", "1"):
                 assert ask(f"{url}?status={status}&reply={quote('NACK/5')}").status == 200
         assert snapshot() == before
-        assert ask(f"{served.url}/webhooks/kannel/{'0' * 32}/receipt/x?status=1").status == 403
+        stop = f"inbound?from={quote(phones(people)[0])}&to=12345&text=STOP&id=1"
+        for wrong in ("0" * len(secret), secret[:-1], "%20"):
+            assert ask(f"{served.url}/webhooks/kannel/{wrong}/{stop}").status == 403
         assert snapshot() == before
+        assert ask(f"{served.url}/webhooks/kannel/{secret}/{stop}").status == 200
+        assert opted_out(people[0])
 
 
 def test_stop_start_and_help_over_kannel(served: Served, tmp_path: Path):
@@ -342,6 +346,23 @@ def test_smpp_receipts_in_any_order_over_the_session(served: Served):
         assert len(smsc.binds) == 1
         sent = ["+" + taken.address for taken in smsc.submitted]
         assert sorted(sent) == sorted(phones([one for some in people for one in some]))
+
+
+def test_a_receipt_reaches_another_process_before_the_sender_has_its_answer(
+    served: Served, launcher: Launcher, settings: Settings, tmp_path: Path
+):
+    """An SMSC reports over whichever session it likes; only the database knows both halves."""
+    organisation = make_organisation()
+    people = make_people(organisation, 5)
+    with smsc_running(served) as smsc:
+        smpp = SmppSettings("127.0.0.1", smsc.port, "app", "secret", "+447700900999")
+        other = Served(launcher, settings, tmp_path)
+        with other.over(sms_provider="smpp", smpp=smpp):
+            wait_for(lambda: len([line for line in smsc.lines if line.is_open]) == 2)
+            smsc.receipts = "another"
+            await_states(send_now(organisation, people), DELIVERED)
+            assert smsc.delivered == [consts.SMPP_ESME_ROK] * 5
+            assert len(smsc.submitted) == 5
 
 
 def test_a_stop_over_the_session(served: Served):

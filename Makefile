@@ -45,11 +45,11 @@ install-dev: .venv/installed-dev ## Install what the tests and checks need as we
 	@touch $@
 
 .venv/installed: requirements.lock .venv/bin/uv
-	@test -e .venv/installed-dev || $(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements.lock
+	@test -e .venv/installed-dev || $(BIN)/uv pip sync -q --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	@touch $@
 
 .venv/installed-dev: requirements-dev.lock .venv/bin/uv
-	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements-dev.lock
+	@$(BIN)/uv pip sync -q --compile-bytecode --python $(BIN)/python --require-hashes requirements-dev.lock
 	@touch $@ .venv/installed
 
 test: install-dev ## Run every test on SQLite and on PostgreSQL.

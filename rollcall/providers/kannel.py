@@ -5,7 +5,7 @@ push") and chapter 7 (delivery reports).
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from urllib.parse import parse_qsl, quote, quote_plus, urlencode
 
 from rollcall.config import KannelSettings
@@ -20,13 +20,13 @@ from rollcall.providers.base import (
     Receipt,
 )
 from rollcall.providers.http import (
-    Address,
     Answer,
     HttpLine,
     doubt,
     read_address,
     read_retry_after,
 )
+from rollcall.providers.http_gateway import GatewayLine
 
 # Delivered, failed, taken by the network, refused by it: all but "buffered" (4), which says no
 # more than "taken" does.
@@ -105,9 +105,9 @@ class Kannel:
         self._settings = settings
         self.address = read_address(settings.url)
 
-    def connect(self, timeout: float) -> "KannelLine":
+    def connect(self, timeout: float) -> GatewayLine:
         """Return a line that is opened when first used."""
-        return KannelLine(self, timeout)
+        return GatewayLine(self, timeout)
 
     def missing(self) -> list[str]:
         """Say which settings are missing or unusable, one sentence each."""
@@ -173,6 +173,13 @@ class Kannel:
             values["dlr-url"] = _receipt_address(message.receipt_url)
         return values
 
+    def hand_over(self, line: HttpLine, message: OutgoingMessage) -> Outcome:
+        """Ask once for one message and read the answer; Kannel gives no ids."""
+        answer = line.ask("GET", self.target(self.describe(message)), {})
+        if answer.status in (200, 202) and answer.text.startswith(_ACCEPTED):
+            return Outcome(message.token)
+        return Outcome(message.token, error=self.read_refusal(answer))
+
     def read_refusal(self, answer: Answer) -> ProviderError:
         """Return the error that an answer stands for which is no acceptance."""
         status, code = answer.status, str(answer.status)
@@ -216,40 +223,6 @@ class Kannel:
             text = text.replace(form, "…") if form else text
         line = " ".join("".join(c if c.isprintable() else " " for c in text[:2000]).split())
         return line[:160]
-
-
-class KannelLine:
-    """One line to Kannel's smsbox."""
-
-    def __init__(self, kannel: Kannel, timeout: float) -> None:
-        self._kannel = kannel
-        self._timeout = timeout
-        self._line: HttpLine | None = None
-
-    def close(self) -> None:
-        """End the line."""
-        if self._line is not None:
-            self._line.close()
-
-    def send(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
-        """Hand over each message, once, and say what Kannel answered; it gives no ids."""
-        missing = self._kannel.missing()
-        address = self._kannel.address
-        if missing or address is None:
-            error = ProviderError("settings", " ".join(missing), provider_wide=True)
-            return [Outcome(message.token, error=error) for message in messages]
-        return [self._send_one(message, address) for message in messages]
-
-    def _send_one(self, message: OutgoingMessage, address: Address) -> Outcome:
-        self._line = self._line or HttpLine(address, self._timeout)
-        try:
-            target = self._kannel.target(self._kannel.describe(message))
-            answer = self._line.ask("GET", target, {})
-        except ProviderError as error:
-            return Outcome(message.token, error=error)
-        if answer.status in (200, 202) and answer.text.startswith(_ACCEPTED):
-            return Outcome(message.token)
-        return Outcome(message.token, error=self._kannel.read_refusal(answer))
 
 
 def read_kannel_receipt(values: Mapping[str, str], reference: str | None = None) -> Receipt | None:

@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -21,13 +21,13 @@ from rollcall.providers.base import (
     Receipt,
 )
 from rollcall.providers.http import (
-    Address,
     Answer,
     HttpLine,
     doubt,
     read_address,
     read_retry_after,
 )
+from rollcall.providers.http_gateway import GatewayLine
 from rollcall.providers.twilio_codes import describe_code, error_of
 
 _CHECK_SECONDS = 5.0
@@ -68,9 +68,9 @@ class Twilio:
         self._settings = settings
         self.address = read_address(settings.base_url)
 
-    def connect(self, timeout: float) -> "TwilioLine":
+    def connect(self, timeout: float) -> GatewayLine:
         """Return a line that is opened when first used."""
-        return TwilioLine(self, timeout)
+        return GatewayLine(self, timeout)
 
     def missing(self) -> list[str]:
         """Say which settings are missing or unusable, one sentence each."""
@@ -154,6 +154,15 @@ class Twilio:
             values["StatusCallback"] = message.receipt_url
         return urlencode(values, errors="replace").encode("ascii")
 
+    def hand_over(self, line: HttpLine, message: OutgoingMessage) -> Outcome:
+        """Ask once for one message and read the answer."""
+        target = self.target("/Messages.json")
+        answer = line.ask("POST", target, self.headers(), self.describe(message))
+        record = _read_json(answer)
+        if answer.status in (200, 201) and _text(record, "sid"):
+            return _outcome_of(record, message.token)
+        return Outcome(message.token, error=read_refusal(answer))
+
     def _ask_once(self, target: str, timeout: float) -> Answer:
         assert self.address is not None
         line = HttpLine(self.address, timeout)
@@ -161,45 +170,6 @@ class Twilio:
             return line.ask("GET", target, self.headers())
         finally:
             line.close()
-
-
-class TwilioLine:
-    """One line to Twilio."""
-
-    def __init__(self, twilio: Twilio, timeout: float) -> None:
-        self._twilio = twilio
-        self._timeout = timeout
-        self._line: HttpLine | None = None
-
-    def close(self) -> None:
-        """End the line."""
-        if self._line is not None:
-            self._line.close()
-
-    def send(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
-        """Hand over each message, once, and say what Twilio answered."""
-        missing = self._twilio.missing()
-        address = self._twilio.address
-        if missing or address is None:
-            error = ProviderError("settings", " ".join(missing), provider_wide=True)
-            return [Outcome(message.token, error=error) for message in messages]
-        return [self._send_one(message, address) for message in messages]
-
-    def _send_one(self, message: OutgoingMessage, address: Address) -> Outcome:
-        self._line = self._line or HttpLine(address, self._timeout)
-        try:
-            answer = self._line.ask(
-                "POST",
-                self._twilio.target("/Messages.json"),
-                self._twilio.headers(),
-                self._twilio.describe(message),
-            )
-        except ProviderError as error:
-            return Outcome(message.token, error=error)
-        record = _read_json(answer)
-        if answer.status in (200, 201) and _text(record, "sid"):
-            return _outcome_of(record, message.token)
-        return Outcome(message.token, error=read_refusal(answer))
 
 
 def read_refusal(answer: Answer) -> ProviderError:

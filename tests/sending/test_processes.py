@@ -190,6 +190,9 @@ def test_a_scheduler_looks_also_on_a_clock_that_was_moved(app: APIFlask, setting
     campaign_id = in_two_days(3)
     with schedulers(settings, 1, **IN_TWO_DAYS):
         wait_until(lambda: all_completed([campaign_id]))
+    organisation_id = db.session.scalar(sa.select(Campaign.organisation_id))
+    assert organisation_id is not None
+    assert len(read_outbox(settings.outbox_path, organisation_id, limit=10)) == 3
 
 
 @needs_faketime

@@ -1,12 +1,8 @@
 """E-mail over SMTP against real servers: what each answer means, on which side of the dot."""
 
-import os
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
-from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
@@ -15,67 +11,29 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 
 from rollcall.config import SmtpSettings
-from rollcall.providers.base import Outcome, OutgoingMessage, ProviderError
+from rollcall.providers.base import Outcome
 from rollcall.providers.registry import find_provider
-from rollcall.providers.smtp import SmtpConnection, SmtpProvider
+from rollcall.providers.smtp import SmtpProvider
 from tests.conftest import make_settings
+from tests.providers.mails import (
+    ACCEPTED,
+    DOUBT,
+    MESSAGE,
+    PERMANENT,
+    TEMPORARY,
+    WIDE,
+    kind,
+    line_to,
+    people,
+    read_text,
+    the_error,
+)
 from tests.providers.mailservers import (
     DROP,
     HANG,
     ScriptedMailServer,
-    find_sink,
     free_port,
-    running_sink,
 )
-
-MESSAGE = OutgoingMessage(
-    token=4711,
-    organisation_id=1,
-    campaign_id=2,
-    person_id=3,
-    channel="email",
-    address="sarah@example.com",
-    subject="Friday",
-    text="Hi Sarah,\n.\n..see you\n",
-    reference="2-3-abc",
-    sender_name="Art Battle",
-    postal_address="12 Main St, Toronto",
-    unsubscribe_url="https://rollcall.example/u/x",
-)
-ACCEPTED, TEMPORARY, PERMANENT, DOUBT = "accepted", "temporary", "permanent", "in doubt"
-WIDE = " for all"
-
-
-def kind(outcome: Outcome) -> str:
-    error = outcome.error
-    if error is None:
-        return ACCEPTED
-    assert error.text.endswith(".")
-    name = DOUBT if error.in_doubt else PERMANENT if error.permanent else TEMPORARY
-    return name + (WIDE if error.provider_wide else "")
-
-
-def the_error(outcome: Outcome) -> ProviderError:
-    assert outcome.error is not None
-    return outcome.error
-
-
-def read_text(mail: bytes) -> str:
-    body = message_from_bytes(mail, policy=policy.default).get_body(("plain",))
-    assert body is not None
-    return body.get_content().replace("\r\n", "\n")
-
-
-def people(count: int) -> list[OutgoingMessage]:
-    return [
-        replace(MESSAGE, token=number, address=f"p{number}@example.com", reference=f"2-{number}-x")
-        for number in range(count)
-    ]
-
-
-def line_to(port: int, timeout: float = 5, query: str = "") -> SmtpConnection:
-    settings = SmtpSettings(f"smtp://127.0.0.1:{port}{query}", "News <news@example.org>")
-    return SmtpProvider(settings).connect(timeout)
 
 
 def send_one(server: ScriptedMailServer, timeout: float = 5) -> Outcome:
@@ -432,81 +390,3 @@ def test_tls_that_is_required_and_not_offered_sends_nothing():
         assert kind(outcome) == PERMANENT + WIDE
         assert "?tls=never" in the_error(outcome).text
         assert server.accepted == []
-
-
-# Postfix's own test server.
-
-
-@pytest.fixture
-def sink() -> str:
-    found = find_sink()
-    if found is None:
-        reason = "smtp-sink is not installed: apt-get install postfix"
-        if os.environ.get("ROLLCALL_TEST_GATEWAYS") == "required":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
-
-
-def test_postfix_s_sink_gets_each_mail_once_and_as_it_was_written(sink: str, tmp_path: Path):
-    with running_sink(keep=tmp_path) as port:
-        connection = line_to(port)
-        outcomes = list(connection.send(people(20)))
-        connection.close()
-        assert [kind(outcome) for outcome in outcomes] == [ACCEPTED] * 20
-        mails = wait_for_mails(tmp_path, 20)
-    for number in range(20):
-        [mail] = [mail for mail in mails if f"To: <p{number}@example.com>" in mail]
-        assert f"Message-ID: <2-{number}-x@example.org>" in mail
-        assert "Hi Sarah,\n.\n..see you\n" in read_text(mail.encode())
-
-
-def wait_for_mails(folder: Path, count: int) -> list[str]:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        mails = [path.read_text("utf-8") for path in folder.iterdir()]
-        if len(mails) == count and all("--=_rollcall--" in mail for mail in mails):
-            return mails
-        time.sleep(0.02)
-    raise AssertionError(f"{len(mails)} mails of {count}")
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        (("-f", "mail"), PERMANENT + WIDE),
-        (("-f", "rcpt"), PERMANENT),
-        (("-f", "data"), PERMANENT),
-        (("-f", "."), PERMANENT),
-        (("-r", "mail"), TEMPORARY + WIDE),
-        (("-r", "rcpt"), TEMPORARY),
-        (("-r", "data"), TEMPORARY),
-        (("-r", "."), TEMPORARY),
-        (("-q", "mail"), TEMPORARY + WIDE),
-        (("-q", "data"), TEMPORARY + WIDE),
-        (("-q", "."), DOUBT),
-    ],
-    ids=" ".join,
-)
-def test_postfix_s_sink_refuses_and_hangs_up(sink: str, options, expected):
-    with running_sink(*options) as port:
-        [outcome] = line_to(port).send([MESSAGE])
-    assert kind(outcome) == expected
-
-
-def test_the_server_for_long_runs_logs_each_mail(tmp_path: Path):
-    log = tmp_path / "accepted.log"
-    command = [sys.executable, "-m", "tests.providers.mailservers", "--log", str(log)]
-    with subprocess.Popen(
-        command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            url = process.stdout.readline().strip()
-            connection = SmtpProvider(SmtpSettings(url, "news@example.org")).connect(5)
-            assert [kind(outcome) for outcome in connection.send(people(3))] == [ACCEPTED] * 3
-        finally:
-            process.kill()
-    assert log.read_text() == "".join(
-        f"p{number}@example.com 2-{number}-x@example.org\n" for number in range(3)
-    )

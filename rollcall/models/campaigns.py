@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from rollcall.extensions import Model
 from rollcall.models.organisations import Organisation, StaffMember
 from rollcall.models.people import Channel
+from rollcall.models.segments import SegmentSnapshot, SnapshotMode
 from rollcall.models.types import BigId, Code, Json, Key, Money, UTCDateTime
 
 
@@ -65,7 +66,7 @@ class AudienceSource(enum.IntEnum):
 
 
 class Reason(enum.IntEnum):
-    """Why somebody is not messaged; the first seven are the funnel's steps, in its order."""
+    """Why somebody is not messaged; those below 10 are the funnel's steps."""
 
     REACHABLE = 0
     NO_ADDRESS = 1
@@ -74,6 +75,9 @@ class Reason(enum.IntEnum):
     OPTED_OUT = 4
     RECENTLY_MESSAGED = 5
     DUPLICATE_ADDRESS = 6
+    EXCLUDED_EVENT = 7
+    EXCLUDED_SEGMENT = 8
+    EXCLUDED_CAMPAIGN = 9
     QUIET_HOURS = 10
     EXPIRED = 11  # still waiting when the campaign's "not after" time came
     SET_ASIDE = 12  # the program broke at this recipient again and again
@@ -113,6 +117,7 @@ class Campaign(Model):
     __table_args__ = (
         sa.Index("ix_campaign_organisation_id_state", "organisation_id", "state", "id"),
         sa.Index("ix_campaign_due", "state", "scheduled_at"),
+        sa.Index("ix_campaign_segment_id", "segment_id", "state"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -128,6 +133,14 @@ class Campaign(Model):
 
     # JSON as text: damaged criteria must fail this campaign's re-processing, not its page.
     targeting_criteria: Mapped[str | None] = mapped_column(sa.Text)
+    # The criteria's segment, so that it can be asked which campaigns use one; and which
+    # snapshot of it the list was frozen from.
+    segment_id: Mapped[int | None] = mapped_column(sa.ForeignKey("segment.id"))
+    snapshot_mode: Mapped[SnapshotMode | None] = mapped_column(sa.String(10))
+    # What scheduling is asked to do once: make a new version, take a new snapshot.
+    bump_version: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    force_snapshot: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    segment_snapshot_id: Mapped[int | None] = mapped_column(sa.ForeignKey("segment_snapshot.id"))
     audience_mode: Mapped[AudienceMode] = mapped_column(sa.String(20), default=AudienceMode.FROZEN)
     on_failure: Mapped[OnFailure] = mapped_column(sa.String(20), default=OnFailure.FAIL)
     quiet_hours: Mapped[QuietHours] = mapped_column(
@@ -168,6 +181,7 @@ class Campaign(Model):
     organisation: Mapped[Organisation] = relationship()
     created_by: Mapped[StaffMember | None] = relationship(foreign_keys=[created_by_id])
     scheduled_by: Mapped[StaffMember | None] = relationship(foreign_keys=[scheduled_by_id])
+    segment_snapshot: Mapped[SegmentSnapshot | None] = relationship()
 
 
 class Recipient(Model):

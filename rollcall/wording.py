@@ -38,6 +38,12 @@ SOURCE_LABELS = {
 
 # For each reason the wording for one person and for several; {address} and {hours} are filled in.
 _REASONS = {
+    "excluded_event": ("is at an event that is left out", "are at an event that is left out"),
+    "excluded_segment": ("is in a segment that is left out", "are in a segment that is left out"),
+    "excluded_campaign": (
+        "is of an earlier campaign that is left out",
+        "are of an earlier campaign that is left out",
+    ),
     "no_address": ("has no {address}", "have no {address}"),
     "invalid_address": ("has an invalid {address}", "have an invalid {address}"),
     "blocked": ("is blocked", "are blocked"),

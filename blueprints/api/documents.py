@@ -12,6 +12,9 @@ class FunnelDocument(BaseModel):
     """The audience explained: the steps and `reachable` add up to `matched`."""
 
     matched: int
+    excluded_event: int | None = Field(None, description="Only where events are left out.")
+    excluded_segment: int | None = Field(None, description="Only where segments are left out.")
+    excluded_campaign: int | None = Field(None, description="Only where campaigns are left out.")
     no_address: int
     invalid_address: int
     blocked: int
@@ -70,13 +73,27 @@ class AudienceSnapshots(BaseModel):
     at_send: AudienceSnapshot | None
 
 
+class SnapshotDocument(BaseModel):
+    """A segment's members at one moment; never changed."""
+
+    id: int
+    version: int
+    number: int = Field(description="1 for the version's first snapshot.")
+    count: int
+    created_at: str
+
+
 class CampaignSettings(BaseModel):
     """How the audience is chosen, and the list frozen at scheduling."""
 
     recipient_mode: str | None
     segment_id: int | None
-    segment_version: int | None
-    snapshot_mode: str | None
+    segment: str | None = Field(description="Its slug.")
+    segment_version: int | None = Field(
+        description="That the list stands on; before it is frozen, the one that is pinned."
+    )
+    snapshot_mode: Literal["reuse", "refresh"] | None
+    segment_snapshot: SnapshotDocument | None = Field(description="That the list stands on.")
     frozen_at: str | None
     frozen_contact_ids: list[int] | None = Field(
         description="Null beyond 1,000 people: the recipients have them."

@@ -10,10 +10,9 @@ from blueprints.addresses import read_id
 from blueprints.campaigns.form import draft_of, values_of
 from blueprints.campaigns.form_page import in_page_order, preview_context
 from blueprints.campaigns.pages import pages
-from rollcall.audience.criteria import describe_criteria
+from rollcall.audience.names import describe_audience
 from rollcall.campaigns.draft_preview import preview_draft
 from rollcall.campaigns.drafts import find_campaign
-from rollcall.campaigns.form_options import find_chosen_events
 from rollcall.campaigns.scheduling import check_footer, schedule_campaign, send_campaign_now
 from rollcall.campaigns.zones import campaign_zones
 from rollcall.errors import InvalidInput
@@ -73,12 +72,11 @@ def _confirm_page(campaign_id: int, errors: dict[str, str]) -> str:
     values = values_of(campaign)
     preview = preview_draft(organisation, draft_of(values))
     criteria = preview.draft.criteria
-    events = find_chosen_events(organisation.id, criteria.events)
     return render_template(
         "campaigns/confirm.html",
         campaign=campaign,
         criteria=criteria,
-        audience_sentence=describe_criteria(criteria, {event.slug: event.name for event in events}),
+        audience_sentence=describe_audience(organisation.id, criteria),
         zones=campaign_zones([campaign])[campaign.id],
         problems=in_page_order({**preview.problems, **_footer_problems(campaign), **errors}),
         **preview_context(values, preview),

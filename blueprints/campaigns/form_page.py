@@ -75,7 +75,7 @@ def preview_context(values: FormValues, preview: DraftPreview | None = None) -> 
         "audience": audience,
         "funnel_counts": funnel,
         "bar": stack_bar(
-            {key: funnel[key] for key in ("reachable", *_step_keys())} if funnel else {}
+            {key: funnel.get(key, 0) for key in ("reachable", *_step_keys())} if funnel else {}
         ),
         "urls": piece_urls(preview),
         "source_urls": source_urls(preview),

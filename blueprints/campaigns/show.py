@@ -10,11 +10,11 @@ from blueprints.campaigns.form_page import audience_url
 from blueprints.campaigns.pages import pages
 from blueprints.campaigns.results import results_context
 from rollcall import clock
-from rollcall.audience.criteria import Criteria, describe_criteria
+from rollcall.audience.criteria import Criteria
+from rollcall.audience.names import describe_audience
 from rollcall.audience.preview import MessageText, preview_audience
 from rollcall.campaigns.comparison import compare_with_now
 from rollcall.campaigns.drafts import campaign_criteria, find_campaign
-from rollcall.campaigns.form_options import find_chosen_events
 from rollcall.campaigns.progress import sending_progress
 from rollcall.campaigns.zones import campaign_zones
 from rollcall.errors import InvalidInput
@@ -121,8 +121,7 @@ def _criteria(campaign: Campaign) -> Criteria | None:
 def _describe(campaign: Campaign, criteria: Criteria | None) -> str | None:
     if criteria is None:
         return None
-    events = find_chosen_events(campaign.organisation_id, criteria.events)
-    return describe_criteria(criteria, {event.slug: event.name for event in events})
+    return describe_audience(campaign.organisation_id, criteria)
 
 
 def _sample(campaign: Campaign, criteria: Criteria | None) -> Any:

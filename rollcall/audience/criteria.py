@@ -1,8 +1,9 @@
 """The targeting rules of an audience: read from JSON, written to JSON, said in English. No SQL."""
 
+import enum
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rollcall.errors import InvalidInput
@@ -12,7 +13,11 @@ DEFAULT_WINDOW_HOURS = 72
 MAX_WINDOW_HOURS = 24 * 365
 MAX_PEOPLE = 100_000
 SCORES = {"r": "recency", "f": "frequency", "m": "monetary"}
-KEYS = ("events", "sources", "rfm_filters", "cities", "people", "recent_message_hours")
+MAX_EXCLUSIONS = 50
+KEYS = (
+    *("events", "sources", "segment", "rfm_filters", "cities", "people"),
+    *("exclude_events", "exclude_segments", "exclude_campaigns", "recent_message_hours"),
+)
 
 
 @dataclass(frozen=True)
@@ -23,12 +28,51 @@ class ScoreRange:
     high: int
 
 
+class Reached(enum.StrEnum):
+    """Whom of an earlier campaign an exclusion means."""
+
+    PLANNED = "planned"  # everybody on its list
+    SENT = "sent"  # whoever was, or may have been, sent its message
+    DELIVERED = "delivered"  # whose message was reported as delivered
+
+
+@dataclass(frozen=True)
+class SegmentChoice:
+    """A segment: live, or one version of it, or (read only) one snapshot of that version.
+
+    `staged` means the members that stand in `rollcall.audience.membership.staged_members`.
+    """
+
+    slug: str
+    version: int | None = None
+    snapshot: int | None = None
+    staged: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the choice as it is stored; a version of None is the live one."""
+        data: dict[str, Any] = {"slug": self.slug, "version": self.version}
+        return data if self.snapshot is None else data | {"snapshot": self.snapshot}
+
+
+@dataclass(frozen=True)
+class CampaignChoice:
+    """The people of an earlier campaign, or those whom its message reached."""
+
+    id: int
+    who: Reached = Reached.PLANNED
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the choice as it is stored."""
+        return {"id": self.id, "who": self.who.value}
+
+
 @dataclass(frozen=True)
 class Criteria:
     """Which people: each criterion that is given narrows the audience.
 
     `events` are slugs, any of them; `sources` limit which attendances count; `people` are
-    hand-picked ids; `window_hours` is the anti-spam window, 0 for off.
+    hand-picked ids; `window_hours` is the anti-spam window, 0 for off. Whoever is excluded
+    counts as matched and is left out by the funnel's first steps.
     """
 
     events: tuple[str, ...] = ()
@@ -38,26 +82,39 @@ class Criteria:
     monetary: ScoreRange | None = None
     cities: tuple[str, ...] = ()
     people: tuple[int, ...] | None = None
+    segment: SegmentChoice | None = None
+    exclude_events: tuple[str, ...] = ()
+    exclude_segments: tuple[SegmentChoice, ...] = ()
+    exclude_campaigns: tuple[CampaignChoice, ...] = ()
     window_hours: int = DEFAULT_WINDOW_HOURS
 
     @property
     def recipient_mode(self) -> str:
-        """Return what the audience is chosen by: `events`, `people` or `filters`."""
+        """Return what the audience is chosen by: `people`, `segment`, `events` or `filters`."""
         if self.people is not None:
             return "people"
+        if self.segment is not None:
+            return "segment"
         return "events" if self.events else "filters"
 
     @property
     def can_be_computed_again(self) -> bool:
         """Return whether these criteria can give other people later (C5)."""
-        return bool(self.events)
+        return bool(self.events) or (self.segment is not None and self.segment.snapshot is None)
 
     def check_chooses_somebody(self) -> None:
         """Raise InvalidInput where nothing is chosen: an empty form must not mean everybody."""
-        if not (self.events or self.people or self.scores or self.cities):
+        if not (self.events or self.segment or self.people or self.scores or self.cities):
             raise InvalidInput(
-                {"events": "Choose who gets this: an event, people by hand, or a filter."}
+                {
+                    "events": "Choose who gets this: an event, a segment, people by hand, "
+                    "or a filter."
+                }
             )
+
+    def with_segment(self, **changes: Any) -> "Criteria":
+        """Return the same criteria with another version or snapshot of their segment."""
+        return replace(self, segment=replace(self.segment, **changes)) if self.segment else self
 
     @property
     def scores(self) -> dict[str, ScoreRange]:
@@ -78,6 +135,13 @@ class Criteria:
             data["cities"] = list(self.cities)
         if self.people is not None:
             data["people"] = list(self.people)
+        if self.segment is not None:
+            data["segment"] = self.segment.to_json()
+        if self.exclude_events:
+            data["exclude_events"] = list(self.exclude_events)
+        for key in ("exclude_segments", "exclude_campaigns"):
+            if getattr(self, key):
+                data[key] = [choice.to_json() for choice in getattr(self, key)]
         return data
 
     def to_text(self) -> str:
@@ -175,12 +239,77 @@ def _read_window(value: Any) -> dict[str, Any]:
     return {"window_hours": value}
 
 
+def _read_segment(value: Any) -> dict[str, Any]:
+    return {"segment": _read_segment_choice(value)}
+
+
+def _read_segment_choice(value: Any) -> SegmentChoice:
+    given: Any = {"slug": value} if isinstance(value, str) else value
+    if not isinstance(given, Mapping) or given.keys() - {"slug", "version", "snapshot"}:
+        raise ValueError('Give a segment\'s slug, or {"slug": "vip", "version": 4}.')
+    slug = given.get("slug")
+    if not isinstance(slug, str) or not slug.strip():
+        raise ValueError("Give the segment's slug.")
+    numbers = {name: given.get(name) for name in ("version", "snapshot")}
+    for name, number in numbers.items():
+        if number is not None and not _is_id(number):
+            raise ValueError(f"The {name} of a segment is a whole number from 1.")
+    return SegmentChoice(slug.strip(), **numbers)
+
+
+def _is_id(value: Any) -> bool:
+    return type(value) is int and 1 <= value < 2**31
+
+
+def _read_excluded_events(value: Any) -> dict[str, Any]:
+    return {"exclude_events": _at_most(_read_words(value, "event slugs"))}
+
+
+def _read_excluded_segments(value: Any) -> dict[str, Any]:
+    if not isinstance(value, list | tuple):
+        raise ValueError("Give a list of segments' slugs.")
+    choices = tuple(dict.fromkeys(map(_read_segment_choice, value)))
+    return {"exclude_segments": _at_most(choices)}
+
+
+def _read_excluded_campaigns(value: Any) -> dict[str, Any]:
+    if not isinstance(value, list | tuple):
+        raise ValueError("Give a list of campaigns' numbers (ids).")
+    choices = tuple(dict.fromkeys(map(_read_campaign_choice, value)))
+    return {"exclude_campaigns": _at_most(choices)}
+
+
+def _read_campaign_choice(value: Any) -> CampaignChoice:
+    given: Any = {"id": value} if isinstance(value, int) else value
+    if not isinstance(given, Mapping) or not _is_id(given.get("id")) or given.keys() - _CAMPAIGN:
+        raise ValueError('Give campaigns\' numbers (ids), or {"id": 12, "who": "sent"}.')
+    try:
+        return CampaignChoice(given["id"], Reached(given.get("who") or Reached.PLANNED))
+    except ValueError as error:
+        raise ValueError(
+            f"{given['who']!r} can't be left out: use {', '.join(Reached)}."
+        ) from error
+
+
+_CAMPAIGN = {"id", "who"}
+
+
+def _at_most(choices: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(choices) > MAX_EXCLUSIONS:
+        raise ValueError(f"At most {MAX_EXCLUSIONS} can be left out.")
+    return choices
+
+
 _READERS = {
     "events": _read_events,
     "sources": _read_sources,
     "rfm_filters": _read_scores,
     "cities": _read_cities,
     "people": _read_people,
+    "segment": _read_segment,
+    "exclude_events": _read_excluded_events,
+    "exclude_segments": _read_excluded_segments,
+    "exclude_campaigns": _read_excluded_campaigns,
     "recent_message_hours": _read_window,
 }
 
@@ -188,33 +317,76 @@ _READERS = {
 SOURCE_WORDS = {Source.REGISTRATION: "registered", Source.QR_SCAN: "scanned a QR code"}
 
 
-def describe_criteria(criteria: Criteria, event_names: Mapping[str, str]) -> str:
+@dataclass(frozen=True)
+class Names:
+    """What events and segments (by slug) and campaigns (by id) are called."""
+
+    events: Mapping[str, str] = field(default_factory=dict)
+    segments: Mapping[str, str] = field(default_factory=dict)
+    campaigns: Mapping[int, str] = field(default_factory=dict)
+
+    def segment(self, choice: SegmentChoice) -> str:
+        """Return what a segment is called, with its version where one is chosen."""
+        name = self.segments.get(choice.slug, choice.slug)
+        return f"{name} (version {choice.version})" if choice.version else name
+
+
+def describe_criteria(criteria: Criteria, names: Names) -> str:
     """Return the criteria as one English sentence without its full stop.
 
-    `event_names` maps slugs to names; a slug without a name is shown as it is.
+    What has no name is called by its slug or number.
     """
-    clauses = [_describe_base(criteria, event_names)]
+    clauses = [_describe_base(criteria, names)]
     clauses += [
         f"with a {SCORES[letter]} score of {_describe_range(limits)}"
         for letter, limits in criteria.scores.items()
     ]
     if criteria.cities:
         clauses.append(f"from {_either(criteria.cities)}")
+    clauses += _describe_exclusions(criteria, names)
     if criteria.window_hours:
         clauses.append(f"who had no message in the last {criteria.window_hours} hours")
     return ", ".join(clauses)
 
 
-def _describe_base(criteria: Criteria, event_names: Mapping[str, str]) -> str:
+def _describe_base(criteria: Criteria, names: Names) -> str:
     if criteria.people is not None:
         return f"{len(criteria.people):,} people picked by hand"
+    segment = f"of the segment {names.segment(criteria.segment)}" if criteria.segment else ""
     if not criteria.events:
-        return "Everybody"
-    names = _either([event_names.get(slug, slug) for slug in criteria.events])
+        return f"People {segment}" if segment else "Everybody"
+    events = _either([names.events.get(slug, slug) for slug in criteria.events])
+    people = f"People {segment}" if segment else "People"
     if not criteria.sources:
-        return f"People who registered for or attended {names}"
+        return f"{people} who registered for or attended {events}"
     how = " or ".join(SOURCE_WORDS[source] for source in criteria.sources)
-    return f"People who {how} at {names}"
+    return f"{people} who {how} at {events}"
+
+
+_REACHED_WORDS = {
+    Reached.PLANNED: "on the list of",
+    Reached.SENT: "sent",
+    Reached.DELIVERED: "reached by",
+}
+
+
+def _describe_exclusions(criteria: Criteria, names: Names) -> list[str]:
+    clauses = []
+    if criteria.exclude_events:
+        events = _either([names.events.get(slug, slug) for slug in criteria.exclude_events])
+        clauses.append(f"who are not at {events}")
+    if criteria.exclude_segments:
+        segments = _either([names.segment(choice) for choice in criteria.exclude_segments])
+        clauses.append(f"who are not in the segment {segments}")
+    for who in Reached:
+        campaigns = [
+            f"“{names.campaigns.get(choice.id, choice.id)}”"
+            for choice in criteria.exclude_campaigns
+            if choice.who == who
+        ]
+        if campaigns:
+            clauses.append(f"who were not {_REACHED_WORDS[who]} {_either(campaigns)}")
+    return clauses
 
 
 def _describe_range(limits: ScoreRange) -> str:

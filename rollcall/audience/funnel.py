@@ -11,7 +11,10 @@ from rollcall.audience.query import Rows
 from rollcall.extensions import db
 from rollcall.models import AudienceSource, Reason
 
+# Each stands in the funnel only where the criteria exclude somebody so.
+EXCLUSIONS = (Reason.EXCLUDED_EVENT, Reason.EXCLUDED_SEGMENT, Reason.EXCLUDED_CAMPAIGN)
 STEPS = (
+    *EXCLUSIONS,
     Reason.NO_ADDRESS,
     Reason.INVALID_ADDRESS,
     Reason.BLOCKED,
@@ -41,7 +44,11 @@ class Funnel:
 
     def to_json(self) -> dict[str, int]:
         """Return the funnel in its order, as in the contract; the steps add up to matched."""
-        steps = {step.key: self.left_out.get(step, 0) for step in STEPS}
+        steps = {
+            step.key: self.left_out.get(step, 0)
+            for step in STEPS
+            if step in self.left_out or step not in EXCLUSIONS
+        }
         return {"matched": self.matched, **steps, "reachable": self.reachable}
 
     def by_source_json(self) -> dict[str, int]:
@@ -89,9 +96,9 @@ def count_groups(audience: Rows, values: dict[str, Any]) -> list[Group]:
     return [Group(*row) for row in counted]
 
 
-def funnel_of(groups: Iterable[Group]) -> Funnel:
-    """Return the funnel that the groups add up to."""
-    left_out: Counter[Reason] = Counter()
+def funnel_of(groups: Iterable[Group], exclusions: Iterable[Reason] = ()) -> Funnel:
+    """Return the funnel that the groups add up to, with a step for each of `exclusions`."""
+    left_out: Counter[Reason] = Counter(dict.fromkeys(exclusions, 0))
     by_source: Counter[AudienceSource] = Counter()
     by_country: Counter[str] = Counter()
     for group in groups:
@@ -103,6 +110,8 @@ def funnel_of(groups: Iterable[Group]) -> Funnel:
     return Funnel(dict(left_out), dict(by_source), dict(by_country))
 
 
-def count_funnel(audience: Rows, values: dict[str, Any]) -> Funnel:
+def count_funnel(
+    audience: Rows, values: dict[str, Any], exclusions: Iterable[Reason] = ()
+) -> Funnel:
     """Return the funnel of rows with `person_id`, `source`, `reason` and `country`."""
-    return funnel_of(count_groups(audience, values))
+    return funnel_of(count_groups(audience, values), exclusions)

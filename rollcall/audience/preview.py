@@ -133,7 +133,8 @@ def _count_and_sample(
     for group in groups:
         if group.reason is Reason.REACHABLE and len(samples) < SAMPLES:
             samples |= {group.first: group.source, group.last: group.source}
-    return funnel_of(groups), samples, count_quiet(groups, window, moment) if window else None
+    quiet = count_quiet(groups, window, moment) if window else None
+    return funnel_of(groups, query.exclusions), samples, quiet
 
 
 def _sample_people(

@@ -8,29 +8,36 @@ would be a lie.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.elements import ColumnElement
 
-from rollcall.audience.criteria import SCORES, Criteria, ScoreRange
-from rollcall.errors import InvalidInput
-from rollcall.extensions import db
-from rollcall.folding import fold
+from rollcall.audience.criteria import Criteria, criteria_from_text
+from rollcall.audience.membership import (
+    CriteriaShape,
+    evaluated_once,
+    excluded_people,
+    find_event_ids,
+    find_segment_version,
+    matching,
+    people_attending,
+    read_shape,
+)
 from rollcall.models import (
     Attendance,
     AudienceSource,
     Channel,
-    Event,
     Person,
     PersonFacts,
     Reason,
     Source,
 )
-from rollcall.models.types import Code, IdList, IsOneOf, UTCDateTime
+from rollcall.models.types import Code, UTCDateTime
 
 Rows = sa.Select[*tuple[Any, ...]]
+Origin = Literal["asked", "looked_for", "nowhere"]
 
 
 @dataclass(frozen=True)
@@ -38,10 +45,12 @@ class AudienceQuery:
     """A statement that gives `person_id`, `source`, `reason`, `country` a row, and its values.
 
     Where it was asked for, `zones` too: where the person's phone is, for quiet hours.
+    `exclusions` are the steps that the funnel has because the criteria exclude somebody.
     """
 
     statement: Rows
     values: dict[str, Any]
+    exclusions: tuple[Reason, ...] = ()
 
 
 def audience_select(
@@ -56,56 +65,50 @@ def audience_select(
     `reason` is Reason.REACHABLE or the first step of the funnel that leaves the person out.
     Raises InvalidInput where the criteria name an event that does not exist (any more).
     """
+    who, values = read_shape(organisation_id, criteria)
+    values["organisation_id"] = organisation_id
+    origin, attended = _read_origin(organisation_id, criteria)
+    values |= attended
     shape = _Shape(
         channel=channel,
-        events=bool(criteria.events),
-        sources=bool(criteria.sources),
-        scores="".join(criteria.scores),
-        cities=bool(criteria.cities),
-        people=criteria.people is not None,
+        who=who,
+        origin=origin,
+        origin_sources="origin_sources" in attended,
         window=criteria.window_hours > 0,
         zones=with_zones,
     )
-    values: dict[str, Any] = {"organisation_id": organisation_id}
-    if shape.events:
-        values["event_ids"] = find_event_ids(organisation_id, criteria.events)
-    if shape.sources:
-        values["sources"] = list(criteria.sources)
-    for letter, limits in criteria.scores.items():
-        values |= _score_values(letter, limits)
-    if shape.cities:
-        values["cities"] = [fold(city) for city in criteria.cities]
-    if criteria.people is not None:
-        values["people"] = list(criteria.people)
     if shape.window:
         values["cutoff"] = moment - timedelta(hours=criteria.window_hours)
-    return AudienceQuery(_build(shape), values)
+    return AudienceQuery(_build(shape), values, who.exclusions)
 
 
-def find_event_ids(organisation_id: int, slugs: tuple[str, ...]) -> list[int]:
-    """Return the events' ids in the order of the slugs; raises InvalidInput for an unknown one."""
-    rows = db.session.execute(
-        sa.select(Event.slug, Event.id).where(
-            Event.organisation_id == organisation_id, Event.slug.in_(slugs)
-        )
-    )
-    ids = {row.slug: row.id for row in rows}
-    missing = [slug for slug in slugs if slug not in ids]
-    if missing:
-        raise InvalidInput({"events": f"There is no event {', '.join(map(repr, missing))}."})
-    return [ids[slug] for slug in slugs]
+def _read_origin(organisation_id: int, criteria: Criteria) -> tuple[Origin, dict[str, Any]]:
+    """Return where people's source is read from: the chosen events, or those of their segment.
+
+    Somebody of a segment need not attend any of its events (any more), so that there they
+    are looked for but not asked for.
+    """
+    chosen = criteria if criteria.events else None
+    if chosen is None and criteria.segment is not None:
+        version = find_segment_version(organisation_id, criteria.segment)
+        definition = criteria_from_text(version.definition) if version.definition else None
+        chosen = definition if definition and definition.events else None
+    if chosen is None:
+        return "nowhere", {}
+    values: dict[str, Any] = {"origin_events": find_event_ids(organisation_id, chosen.events)}
+    if chosen.sources:
+        values["origin_sources"] = list(chosen.sources)
+    return ("asked" if criteria.events else "looked_for"), values
 
 
 @dataclass(frozen=True)
 class _Shape:
-    """Which criteria are on: all that the statement's text depends on."""
+    """All that the statement's text depends on: which criteria are on, and for what."""
 
     channel: Channel
-    events: bool
-    sources: bool
-    scores: str
-    cities: bool
-    people: bool
+    who: CriteriaShape
+    origin: Origin
+    origin_sources: bool
     window: bool
     zones: bool
 
@@ -138,49 +141,55 @@ def _judged(shape: _Shape) -> Rows:
     cutoff = sa.bindparam("cutoff", type_=UTCDateTime) if shape.window else None
     columns = [
         PersonFacts.person_id.label("person_id"),
-        sa.cast(exclusion_reason(shape.channel, cutoff), sa.SmallInteger).label("reason"),
+        sa.cast(_first_reason(shape, cutoff), sa.SmallInteger).label("reason"),
         _shared(shape.channel).label("shared"),
         PersonFacts.phone_country.label("country"),
         *([PersonFacts.phone_zones.label("zones")] if shape.zones else []),
     ]
-    conditions = [PersonFacts.organisation_id == sa.bindparam("organisation_id")]
-    for letter in shape.scores:
-        score = getattr(PersonFacts, SCORES[letter])
-        conditions.append(
-            score.between(sa.bindparam(f"{letter}_low"), sa.bindparam(f"{letter}_high"))
-        )
-    if shape.cities:
-        conditions.append(PersonFacts.person_id.in_(_people_of_cities()))
-    if shape.people:
-        conditions.append(IsOneOf(PersonFacts.person_id, sa.bindparam("people", type_=IdList)))
-    if not shape.events:
+    conditions = matching(shape.who, "", PersonFacts)
+    if shape.origin == "nowhere":
         other = sa.literal_column(str(int(AudienceSource.OTHER))).label("source")
         return sa.select(*columns, sa.type_coerce(other, Code(AudienceSource))).where(*conditions)
-    attended = _attended(shape)
+    attended = _attended(shape.origin_sources)
+    looked_for = shape.origin == "looked_for"
+    source: Any = attended.c.source
+    if looked_for:
+        source = sa.func.coalesce(source, sa.literal_column(str(int(AudienceSource.OTHER))))
+    same_person = PersonFacts.person_id == attended.c.person_id
+    tables = (
+        sa.join(PersonFacts, attended, same_person, isouter=True)
+        if looked_for
+        else sa.join(attended, PersonFacts, same_person)
+    )
     return (
-        sa.select(*columns, attended.c.source)
-        .join_from(attended, PersonFacts, PersonFacts.person_id == attended.c.person_id)
+        sa.select(*columns, sa.type_coerce(source, Code(AudienceSource)).label("source"))
+        .select_from(tables)
         .where(*conditions)
     )
 
 
-def _attended(shape: _Shape) -> sa.CTE:
+def _attended(with_sources: bool) -> sa.CTE:
     registered = sa.func.max(sa.case((Attendance.source == Source.REGISTRATION, 1), else_=0))
     scanned = sa.func.max(sa.case((Attendance.source == Source.QR_SCAN, 2), else_=0))
-    statement = (
-        sa.select(
-            Attendance.person_id,
-            sa.type_coerce(registered + scanned, Code(AudienceSource)).label("source"),
-        )
-        .where(
-            Attendance.event_id.in_(sa.bindparam("event_ids", expanding=True)),
-            Attendance.cancelled.is_(False),
+    attending = people_attending("origin_", "events", with_sources)
+    return (
+        attending.add_columns(
+            sa.type_coerce(registered + scanned, Code(AudienceSource)).label("source")
         )
         .group_by(Attendance.person_id)
+        .cte("attended")
+        .prefix_with("MATERIALIZED")
     )
-    if shape.sources:
-        statement = statement.where(Attendance.source.in_(sa.bindparam("sources", expanding=True)))
-    return statement.cte("attended").prefix_with("MATERIALIZED")
+
+
+def _first_reason(shape: _Shape, cutoff: ColumnElement[datetime] | None) -> ColumnElement[int]:
+    """Return the funnel's first step that leaves a person out, the exclusions before all."""
+    reason = exclusion_reason(shape.channel, cutoff)
+    excluded = [
+        (PersonFacts.person_id.in_(evaluated_once(people, step.key)), int(step))
+        for step, people in excluded_people(shape.who, "")
+    ]
+    return sa.case(*excluded, else_=reason) if excluded else reason
 
 
 def exclusion_reason(
@@ -231,14 +240,3 @@ def _duplicates(judged: sa.CTE, channel: Channel) -> sa.CTE:
         .cte("duplicates")
         .prefix_with("MATERIALIZED")
     )
-
-
-def _people_of_cities() -> sa.Select[int]:
-    return sa.select(Person.id).where(
-        Person.organisation_id == sa.bindparam("organisation_id"),
-        Person.city_key.in_(sa.bindparam("cities", expanding=True)),
-    )
-
-
-def _score_values(letter: str, limits: ScoreRange) -> dict[str, int]:
-    return {f"{letter}_low": limits.low, f"{letter}_high": limits.high}

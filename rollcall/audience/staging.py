@@ -35,4 +35,4 @@ def staged_audience(
     """
     query = audience_select(organisation_id, criteria, channel, moment)
     with filled_temporary(staged, query.statement, query.values):
-        yield count_funnel(sa.select(staged), {})
+        yield count_funnel(sa.select(staged), {}, query.exclusions)

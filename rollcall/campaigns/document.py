@@ -10,7 +10,7 @@ from rollcall.campaigns.results import Results, audience_change, campaign_result
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
 from rollcall.messages.pricing import DEFAULT_PRICES
-from rollcall.models import AudienceMode, Campaign, Recipient, StaffMember
+from rollcall.models import AudienceMode, Campaign, Recipient, SegmentSnapshot, StaffMember
 
 MAX_FROZEN_IDS = 1_000
 
@@ -61,19 +61,36 @@ def _criteria_json(campaign: Campaign) -> Any:
 
 def _settings(campaign: Campaign) -> dict[str, Any]:
     try:
-        mode = campaign_criteria(campaign).recipient_mode
+        criteria = campaign_criteria(campaign)
     except InvalidInput:
-        mode = None
+        criteria = None
+    snapshot = campaign.segment_snapshot
+    chosen = criteria.segment if criteria else None
+    pinned = chosen.version if chosen else None
     return {
-        "recipient_mode": mode,
-        "segment_id": None,
-        "segment_version": None,
-        "snapshot_mode": None,
+        "recipient_mode": criteria.recipient_mode if criteria else None,
+        "segment_id": campaign.segment_id,
+        "segment": chosen.slug if chosen else None,
+        # The version that the list stands on; before it is frozen, the one that is pinned.
+        "segment_version": snapshot.version if snapshot else pinned,
+        "snapshot_mode": campaign.snapshot_mode,
+        "segment_snapshot": snapshot_json(snapshot) if snapshot else None,
         "frozen_at": moment_json(campaign.frozen_at),
         "frozen_contact_ids": _frozen_ids(campaign),
-        "original_segment_id": None,
+        "original_segment_id": snapshot.segment_id if snapshot else None,
         "on_failure": campaign.on_failure,
         "quiet_hours": campaign.quiet_hours,
+    }
+
+
+def snapshot_json(snapshot: SegmentSnapshot) -> dict[str, Any]:
+    """Return a segment's snapshot as the API gives it."""
+    return {
+        "id": snapshot.id,
+        "version": snapshot.version,
+        "number": snapshot.number,
+        "count": snapshot.people,
+        "created_at": moment_json(snapshot.taken_at),
     }
 
 

@@ -7,18 +7,21 @@ from decimal import Decimal
 from rollcall import clock
 from rollcall.audience.preview import MessageText, Preview, preview_audience
 from rollcall.campaigns.drafts import CampaignDraft, check_draft
+from rollcall.campaigns.on_segment import SnapshotChoice, criteria_to_freeze
 from rollcall.campaigns.suggestion import Suggestion, suggest_reprocessing
 from rollcall.errors import InvalidInput
 from rollcall.messages.parts import MessageParts, count_parts
 from rollcall.messages.placeholders import compile_template
 from rollcall.messages.pricing import price_of_emails, price_of_parts
 from rollcall.models import Channel, Organisation, Role
+from rollcall.snapshots.segments import read_snapshot_mode
 from rollcall.walltime import repeated_moments, resolve_wall_time
 
 AUDIENCE_FIELDS = frozenset(
     [
         *("criteria", "events", "sources", "cities", "people", "recent_message_hours"),
-        *("rfm_filters", "r", "f", "m"),
+        *("rfm_filters", "r", "f", "m", "segment", "snapshot_mode"),
+        *("exclude_events", "exclude_segments", "exclude_campaigns"),
     ]
 )
 
@@ -53,7 +56,8 @@ def preview_draft(
     text, parts = _read_text(draft)
     audience = None
     if not AUDIENCE_FIELDS & problems.keys():
-        audience = preview_audience(organisation.id, draft.criteria, draft.channel, moment, text)
+        criteria = criteria_to_freeze(organisation.id, draft.criteria, _snapshot_choice(draft))
+        audience = preview_audience(organisation.id, criteria, draft.channel, moment, text)
     parts_each = max(parts.parts, audience.parts_each if audience else 1)
     return DraftPreview(
         draft=draft,
@@ -78,6 +82,11 @@ def preview_draft(
             or repeated_moments(draft.not_after or "", draft.timezone or "")
         ),
     )
+
+
+def _snapshot_choice(draft: CampaignDraft) -> SnapshotChoice:
+    mode = read_snapshot_mode(draft.snapshot_mode)
+    return SnapshotChoice(mode, draft.bump_version, draft.force_snapshot)
 
 
 def _problems(organisation_id: int, draft: CampaignDraft, role: Role) -> dict[str, str]:

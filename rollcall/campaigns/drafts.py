@@ -1,6 +1,6 @@
 """Campaigns as they are written: what a form, a command or the API gives, checked and stored."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from rollcall import clock
 from rollcall.actors import Actor, record
 from rollcall.audience.criteria import Criteria, criteria_from_text
-from rollcall.audience.query import find_event_ids
+from rollcall.audience.membership import find_segment_version, read_shape
 from rollcall.campaigns.states import change_state
 from rollcall.errors import InvalidInput, NotFound
 from rollcall.extensions import db, write
@@ -20,11 +20,12 @@ from rollcall.models import (
     Campaign,
     Channel,
     OnFailure,
-    Person,
     QuietHours,
     Recipient,
     Role,
 )
+from rollcall.people.picking import check_people_exist
+from rollcall.snapshots.segments import PINNED_BUMP, read_snapshot_mode
 from rollcall.walltime import resolve_wall_time
 
 NEEDS_TIME = "Audience reprocessing requires a scheduled send time"
@@ -33,6 +34,7 @@ NEEDS_ADMIN = (
     "To send in people's quiet hours takes the role admin or above: "
     "let them wait, or leave them out."
 )
+NOT_ITSELF = "A campaign can't leave out its own people: choose other campaigns."
 TOO_LATE = "Nothing may go out after this time, so it must lie after the time of sending."
 MAX_MESSAGE = 5_000
 MAX_EMAIL = 100_000
@@ -45,7 +47,9 @@ class CampaignDraft:
     `local_time` is wall-clock time in `timezone` ("2026-11-29T10:00"), None while it is not
     chosen; `repeated` says which one is meant where that time comes twice. After `not_after`,
     on the same clock, nothing goes out any more; `repeated` speaks for it too, unless
-    `not_after_repeated` does. Of e-mails quiet hours mean nothing.
+    `not_after_repeated` does. Of e-mails quiet hours mean nothing. On a segment,
+    `snapshot_mode` ("reuse", "refresh") says which snapshot the list is frozen from;
+    `bump_version` and `force_snapshot` are done once, when it is frozen.
     """
 
     name: str
@@ -62,6 +66,9 @@ class CampaignDraft:
     quiet_hours: QuietHours = QuietHours.WAIT
     not_after: str | None = None
     not_after_repeated: str | None = None
+    snapshot_mode: str | None = None
+    bump_version: bool = False
+    force_snapshot: bool = False
     problems: dict[str, str] = field(default_factory=dict)
 
 
@@ -110,6 +117,8 @@ def edit_campaign(
     Raises Conflict when it has begun to be sent, or is no longer at `version`.
     """
     before = _audited_campaign(find_campaign(actor.organisation_id, campaign_id))
+    if campaign_id in {choice.id for choice in draft.criteria.exclude_campaigns}:
+        draft = replace(draft, problems={**draft.problems, "exclude_campaigns": NOT_ITSELF})
     values = check_draft(actor.organisation_id, draft, actor.role)
     with write():
         change_state(
@@ -121,6 +130,7 @@ def edit_campaign(
             estimated_recipients=None,
             estimate_snapshot=None,
             scheduled_by_id=None,
+            segment_snapshot_id=None,
             **values,
         )
         db.session.execute(sa.delete(Recipient).where(Recipient.campaign_id == campaign_id))
@@ -152,6 +162,7 @@ def duplicate_campaign(actor: Actor, campaign_id: int) -> int:
         link=original.link,
         criteria=campaign_criteria(original),
         quiet_hours=quiet_hours,
+        snapshot_mode=original.snapshot_mode,
     )
     return create_campaign(actor, draft)
 
@@ -172,6 +183,7 @@ def check_draft(organisation_id: int, draft: CampaignDraft, role: Role) -> dict[
         problems.setdefault("quiet_hours", NEEDS_ADMIN)
     _check_texts(draft, problems)
     _check_audience(organisation_id, draft, problems)
+    on_segment = _check_segment(organisation_id, draft, problems)
     scheduled_at = _check_time(draft, problems)
     not_after = _check_not_after(draft, scheduled_at, problems)
     _check_mode(draft, problems)
@@ -191,6 +203,7 @@ def check_draft(organisation_id: int, draft: CampaignDraft, role: Role) -> dict[
         "scheduled_at": scheduled_at,
         "scheduled_timezone": draft.timezone if scheduled_at else None,
         "scheduled_local_time": draft.local_time if scheduled_at else None,
+        **on_segment,
     }
 
 
@@ -240,8 +253,7 @@ def _check_link(draft: CampaignDraft, problems: dict[str, str]) -> None:
 def _check_audience(organisation_id: int, draft: CampaignDraft, problems: dict[str, str]) -> None:
     try:
         draft.criteria.check_chooses_somebody()
-        if draft.criteria.events:
-            find_event_ids(organisation_id, draft.criteria.events)
+        read_shape(organisation_id, draft.criteria)
         if draft.criteria.people is not None:
             check_people_exist(organisation_id, draft.criteria.people)
     except InvalidInput as error:
@@ -249,22 +261,35 @@ def _check_audience(organisation_id: int, draft: CampaignDraft, problems: dict[s
             problems.setdefault(name, text)
 
 
-def check_people_exist(organisation_id: int, person_ids: tuple[int, ...]) -> None:
-    """Raise InvalidInput unless every id is a person of the organisation."""
-    known: set[int] = set()
-    for start in range(0, len(person_ids), 1000):
-        known.update(
-            db.session.scalars(
-                sa.select(Person.id).where(
-                    Person.organisation_id == organisation_id,
-                    Person.id.in_(person_ids[start : start + 1000]),
-                )
-            )
-        )
-    unknown = [person_id for person_id in person_ids if person_id not in known]
-    if unknown:
-        named = ", ".join(str(person_id) for person_id in unknown[:5])
-        raise InvalidInput({"people": f"There is nobody with the number {named}."})
+def _check_segment(
+    organisation_id: int, draft: CampaignDraft, problems: dict[str, str]
+) -> dict[str, Any]:
+    """Return the columns that say how the campaign uses its segment."""
+    values: dict[str, Any] = {"segment_id": None, "snapshot_mode": None}
+    values |= {"bump_version": False, "force_snapshot": False}
+    try:
+        mode = read_snapshot_mode(draft.snapshot_mode)
+    except InvalidInput as error:
+        problems |= error.fields
+        return values
+    chosen = draft.criteria.segment
+    asked = {
+        "snapshot_mode": draft.snapshot_mode,
+        "bump_version": draft.bump_version,
+        "force_snapshot": draft.force_snapshot,
+    }
+    if chosen is None:
+        for name in filter(asked.get, asked):
+            problems.setdefault(name, "This is for campaigns on a segment: choose one first.")
+        return values
+    if chosen.snapshot is not None:
+        problems.setdefault("segment", "Choose a version of the segment; it has its own snapshot.")
+    elif draft.bump_version and chosen.version is not None:
+        problems.setdefault("bump_version", PINNED_BUMP)
+    elif "segment" not in problems:
+        segment_id = find_segment_version(organisation_id, chosen).segment_id
+        values |= {**asked, "snapshot_mode": mode, "segment_id": segment_id}
+    return values
 
 
 def _check_time(draft: CampaignDraft, problems: dict[str, str]) -> datetime | None:
@@ -333,5 +358,6 @@ def _audited_campaign(campaign: Campaign) -> dict[str, Any]:
         *("name", "channel", "subject", "message", "link", "targeting_criteria"),
         *("audience_mode", "on_failure", "quiet_hours", "not_after"),
         *("scheduled_at", "scheduled_timezone", "scheduled_local_time"),
+        *("segment_id", "snapshot_mode", "bump_version", "force_snapshot"),
     )
     return _audited({name: getattr(campaign, name) for name in names})

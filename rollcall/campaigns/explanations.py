@@ -9,6 +9,7 @@ from rollcall.audience.criteria import Criteria
 from rollcall.audience.preview import explain_person
 from rollcall.campaigns.drafts import campaign_criteria, find_campaign
 from rollcall.campaigns.listing import list_campaigns
+from rollcall.campaigns.on_segment import criteria_to_freeze, snapshot_choice_of
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
 from rollcall.models import (
@@ -83,6 +84,9 @@ def explain_campaign(organisation_id: int, campaign_id: int, person_id: int) -> 
         return _explain_fate(campaign, recipient, decided.get(campaign_id))
     try:
         criteria = campaign_criteria(campaign)
+        if campaign.state == CampaignState.DRAFT:
+            choice = snapshot_choice_of(campaign)
+            criteria = criteria_to_freeze(organisation_id, criteria, choice)
     except InvalidInput:
         return Explanation(False, "Nobody can say: the campaign's criteria are damaged.")
     if campaign.state == CampaignState.SCHEDULED and campaign.audience_mode == AudienceMode.FROZEN:

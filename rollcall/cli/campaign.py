@@ -294,7 +294,7 @@ def _change_lines(document: dict[str, Any]) -> list[str]:
         reasons = _say_reasons(document, metadata["left_by_reason"])
         lines.append(f"  left    {say_number(metadata['left'])}   ({reasons})")
     funnel = metadata["audience_snapshot"]["at_send"]["funnel"]
-    left_out = {step.key: funnel[step.key] for step in STEPS if funnel[step.key]}
+    left_out = {step.key: funnel[step.key] for step in STEPS if funnel.get(step.key)}
     if left_out:
         number = say_number(sum(left_out.values()))
         lines.append(f"Left out           {number}   ({_say_reasons(document, left_out)})")

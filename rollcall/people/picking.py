@@ -1,6 +1,6 @@
 """Hand-picked people: a list of phones, e-mails or numbers, or a CSV, turned into people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
@@ -77,6 +77,24 @@ def pick_people_from_csv(organisation: Organisation, file: BinaryIO) -> Picked:
             contacts.append((f"line {row.line}", row.contact))
     found = _find_contacts(organisation.id, contacts, unknown)
     return Picked(tuple(sorted(found)), tuple(unknown))
+
+
+def check_people_exist(organisation_id: int, person_ids: Sequence[int]) -> None:
+    """Raise InvalidInput unless every id is a person of the organisation."""
+    known: set[int] = set()
+    for start in range(0, len(person_ids), 1000):
+        known.update(
+            db.session.scalars(
+                sa.select(Person.id).where(
+                    Person.organisation_id == organisation_id,
+                    Person.id.in_(person_ids[start : start + 1000]),
+                )
+            )
+        )
+    unknown = [person_id for person_id in person_ids if person_id not in known]
+    if unknown:
+        named = ", ".join(str(person_id) for person_id in unknown[:5])
+        raise InvalidInput({"people": f"There is nobody with the number {named}."})
 
 
 def _number_column(header: list[str]) -> int | None:

@@ -9,6 +9,7 @@ from rollcall.audience.funnel import Funnel
 from rollcall.audience.staging import staged
 from rollcall.extensions import db
 from rollcall.models import Campaign, Reason, Recipient, RecipientState
+from rollcall.snapshots.capture import capture_once, lock_row
 
 
 def audience_snapshot(funnel: Funnel, moment: datetime) -> dict[str, Any]:
@@ -27,31 +28,28 @@ def freeze_staged_audience(campaign_id: int, funnel: Funnel, moment: datetime) -
     Freezing twice gives the same list: where one is stored already, it stays. Returns how
     many people are in the list.
     """
-    campaign = db.session.get_one(Campaign, campaign_id, populate_existing=True)
-    if campaign.frozen_at is not None and campaign.estimated_recipients is not None:
-        return campaign.estimated_recipients
-    db.session.execute(
-        sa.insert(Recipient).from_select(
-            [
-                "campaign_id",
-                "person_id",
-                "in_estimate",
-                "in_final",
-                "estimate_source",
-                "final_source",
-                "state",
-            ],
-            sa.select(
-                sa.literal(campaign_id),
-                staged.c.person_id,
-                sa.true(),
-                sa.true(),
-                staged.c.source,
-                staged.c.source,
-                sa.literal(int(RecipientState.QUEUED)),
-            ).where(staged.c.reason == Reason.REACHABLE),
-        )
+    campaign = lock_row(Campaign, campaign_id)
+    return capture_once(
+        find=lambda: campaign.estimated_recipients if campaign.frozen_at else None,
+        take=lambda: _store_list(campaign, funnel, moment),
     )
+
+
+def _store_list(campaign: Campaign, funnel: Funnel, moment: datetime) -> int:
+    columns = (
+        *("campaign_id", "person_id", "in_estimate", "in_final"),
+        *("estimate_source", "final_source", "state"),
+    )
+    reachable = sa.select(
+        sa.literal(campaign.id),
+        staged.c.person_id,
+        sa.true(),
+        sa.true(),
+        staged.c.source,
+        staged.c.source,
+        sa.literal(int(RecipientState.QUEUED)),
+    ).where(staged.c.reason == Reason.REACHABLE)
+    db.session.execute(sa.insert(Recipient).from_select(columns, reachable))
     campaign.frozen_at = moment
     campaign.estimated_recipients = funnel.reachable
     campaign.estimate_snapshot = audience_snapshot(funnel, moment)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from rollcall.audience.criteria import (
     Criteria,
+    Names,
     ScoreRange,
     criteria_from_json,
     criteria_from_text,
@@ -132,4 +133,4 @@ def test_an_empty_choice_does_not_mean_everybody():
     ],
 )
 def test_criteria_are_said_in_english(criteria, sentence):
-    assert describe_criteria(criteria, {"art": "Art Battle"}) == sentence
+    assert describe_criteria(criteria, Names(events={"art": "Art Battle"})) == sentence

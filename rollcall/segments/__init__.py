@@ -1,0 +1,1 @@
+"""Segments: named sets of people with versions, and which campaigns use which."""

@@ -18,7 +18,6 @@ from flask.typing import ResponseReturnValue
 
 from blueprints.access import current_actor, staff_only
 from blueprints.addresses import read_id
-from rollcall.campaigns.recipients import csv_line
 from rollcall.config import Settings
 from rollcall.errors import InvalidInput
 from rollcall.events.records import find_event, list_events
@@ -45,6 +44,7 @@ from rollcall.people.importing.runs import (
 )
 from rollcall.people.imports import PEOPLE, Proposal
 from rollcall.people.reading.columns import TARGETS
+from rollcall.spreadsheets import BYTE_ORDER_MARK, csv_line
 
 pages = Blueprint("imports", __name__, url_prefix="/imports")
 
@@ -147,8 +147,7 @@ def rejected(run_id: int) -> ResponseReturnValue:
     """Download the rejected rows, to be mended and imported again."""
     run = _find(run_id)
     name = f"rejected-rows-of-import-{run.id}.csv"
-    # Spreadsheets know UTF-8 by its byte order mark.
-    lines = chain(("\ufeff",), (csv_line(tuple(row)) for row in rejected_table(run)))
+    lines = chain((BYTE_ORDER_MARK,), (csv_line(row) for row in rejected_table(run)))
     return Response(
         stream_with_context(lines),
         mimetype="text/csv",

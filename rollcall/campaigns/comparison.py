@@ -1,11 +1,13 @@
 """If it were sent now: today's audience beside a scheduled campaign's estimate (C12)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from rollcall import clock
+from rollcall.audience.criteria import Criteria
 from rollcall.audience.staging import staged, staged_audience
 from rollcall.campaigns.document import moment_json
 from rollcall.campaigns.drafts import campaign_criteria
@@ -19,7 +21,7 @@ from rollcall.wording import say_change, say_people
 class Comparison:
     """Who would join and who would leave if the criteria were run again at this moment."""
 
-    at: Any
+    at: datetime
     change: AudienceChange
     joined_by_source: dict[AudienceSource, int]
     left_by_reason: dict[Reason, int]
@@ -69,9 +71,15 @@ def compare_with_now(campaign: Campaign) -> Comparison:
 
     Raises InvalidInput where the criteria are missing or damaged.
     """
-    criteria = campaign_criteria(campaign)
+    return compare_with(campaign, campaign_criteria(campaign), clock.now())
+
+
+def compare_with(campaign: Campaign, criteria: Criteria, moment: datetime) -> Comparison:
+    """Return the audience that these criteria give as of sending at `moment` beside the estimate.
+
+    Nothing is stored. Raises InvalidInput where the criteria name what there is not.
+    """
     campaign_id, estimate = campaign.id, campaign.estimated_recipients or 0
-    moment = clock.now()
     channel = Channel(campaign.channel)
     with staged_audience(campaign.organisation_id, criteria, channel, moment) as funnel:
         return Comparison(

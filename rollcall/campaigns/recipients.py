@@ -1,9 +1,7 @@
 """The people behind every number: a campaign's recipients, filtered, searched, page by page."""
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +16,7 @@ from rollcall.models import (
     Recipient,
     RecipientState,
 )
+from rollcall.spreadsheets import BYTE_ORDER_MARK, csv_line
 
 PAGE = 50
 
@@ -191,7 +190,7 @@ def export_recipients(campaign_id: int, wanted: RecipientFilter) -> Iterator[str
 
     Begins with a byte order mark, by which spreadsheets know UTF-8.
     """
-    yield "\ufeff" + csv_line(CSV_COLUMNS)
+    yield BYTE_ORDER_MARK + csv_line(CSV_COLUMNS)
     after = 0
     while rows := list_recipients(campaign_id, wanted, after, limit=1000):
         yield "".join(_csv_row(row) for row in rows)
@@ -212,15 +211,3 @@ def _csv_row(row: RecipientRow) -> str:
             row.error or "",
         )
     )
-
-
-def csv_line(cells: tuple[str, ...]) -> str:
-    """Return one CSV line in which no cell can act as a formula."""
-    buffer = StringIO()
-    csv.writer(buffer).writerow([_without_formula(cell) for cell in cells])
-    return buffer.getvalue()
-
-
-def _without_formula(cell: str) -> str:
-    # A spreadsheet computes what begins so; a quote in front makes it text. (OWASP, CSV injection)
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else cell

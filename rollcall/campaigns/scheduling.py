@@ -1,6 +1,5 @@
 """Scheduling and stopping: the changes of state that staff ask for."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,8 +7,6 @@ import sqlalchemy as sa
 
 from rollcall import clock
 from rollcall.actors import Actor
-from rollcall.audience.criteria import Criteria
-from rollcall.audience.staging import staged_audience
 from rollcall.campaigns.drafts import (
     NEEDS_EVENTS,
     NEEDS_TIME,
@@ -17,7 +14,7 @@ from rollcall.campaigns.drafts import (
     campaign_criteria,
     find_campaign,
 )
-from rollcall.campaigns.on_segment import SnapshotChoice, prepared_segment, snapshot_choice_of
+from rollcall.campaigns.freezing import freeze_campaign
 from rollcall.campaigns.states import change_state
 from rollcall.errors import Conflict, InvalidInput
 from rollcall.extensions import db, write
@@ -29,8 +26,6 @@ from rollcall.models import (
     Recipient,
     RecipientState,
 )
-from rollcall.snapshots.campaigns import freeze_staged_audience
-from rollcall.snapshots.segments import MOST_TRIES, SegmentChanged
 
 REVIEW_DECISIONS = ("final", "estimate", "cancel")
 
@@ -144,43 +139,16 @@ def _freeze_and_schedule(
     version = campaign.version if version is None else version
     due = values.get("scheduled_at", campaign.scheduled_at)
     _check_not_after(campaign, due)
-    asked = _Asked(campaign.id, Channel(campaign.channel), criteria, snapshot_choice_of(campaign))
-    for _ in range(MOST_TRIES):
-        try:
-            return _freeze(actor, asked, due, version=version, **values)
-        except SegmentChanged:
-            continue
-    raise SegmentChanged("The segment is being changed all the time: try again.")
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What of a campaign decides how its list is frozen."""
-
-    campaign_id: int
-    channel: Channel
-    criteria: Criteria
-    snapshot: SnapshotChoice
-
-
-def _freeze(actor: Actor, asked: _Asked, due: datetime, **values: Any) -> int:
-    """Evaluate outside of any lock, then store snapshot, list and state in one transaction."""
-    with prepared_segment(actor.organisation_id, asked.criteria, asked.snapshot) as prepared:
-        audience = staged_audience(actor.organisation_id, prepared.criteria, asked.channel, due)
-        with audience as funnel, write():
-            snapshot_id = prepared.capture(actor)
-            people = freeze_staged_audience(asked.campaign_id, funnel, clock.now())
-            change_state(
-                actor,
-                asked.campaign_id,
-                "schedule",
-                scheduled_by_id=actor.staff_id,
-                segment_snapshot_id=snapshot_id,
-                bump_version=False,
-                force_snapshot=False,
-                **values,
-            )
-            return people
+    return freeze_campaign(
+        actor,
+        campaign,
+        criteria,
+        due,
+        "schedule",
+        version=version,
+        scheduled_by_id=actor.staff_id,
+        **values,
+    )
 
 
 def cancel_campaign(actor: Actor, campaign_id: int, version: int | None = None) -> None:

@@ -4,6 +4,7 @@ A change is a conditional UPDATE whose row count is checked, so that of two that
 same moment one wins and the other is told.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,8 @@ class Transition:
 TRANSITIONS: dict[str, Transition] = {
     "edit": Transition((S.DRAFT, S.SCHEDULED), S.DRAFT, "edited"),
     "schedule": Transition((S.DRAFT,), S.SCHEDULED, "scheduled"),
+    "adopt_version": Transition((S.SCHEDULED,), S.SCHEDULED, "moved to another version"),
+    "keep_version": Transition((S.SCHEDULED,), S.SCHEDULED, "kept on a version"),
     "bring_forward": Transition((S.SCHEDULED,), S.SCHEDULED, "sent now"),
     "prepare": Transition((S.SCHEDULED, S.PREPARING), S.PREPARING, "started"),
     "stop_for_review": Transition((S.SCHEDULED, S.PREPARING), S.NEEDS_REVIEW, "stopped for review"),
@@ -64,6 +67,15 @@ def is_allowed(action: str, state: CampaignState | str) -> bool:
     return state in TRANSITIONS[action].sources
 
 
+def check_allowed(
+    actor: Actor, campaign: Campaign, action: str, version: int | None = None
+) -> None:
+    """Raise the Conflict that `change_state` would, before any work is done for the change."""
+    stale = version is not None and campaign.version != version
+    if stale or not is_allowed(action, campaign.state):
+        raise _refusal(actor, campaign.id, TRANSITIONS[action], version)
+
+
 def change_state(
     actor: Actor,
     campaign_id: int,
@@ -71,12 +83,14 @@ def change_state(
     *,
     version: int | None = None,
     fence: int | None = None,
+    noted: Mapping[str, tuple[Any, Any]] | None = None,
     **values: Any,
 ) -> None:
     """Make one change of state, with `values` for other columns, inside the caller's transaction.
 
-    Raises Conflict when the state does not allow it, when the campaign is no longer at
-    `version`, or when somebody else's `fence` has been set; then nothing has changed.
+    `noted` is what else the audit trail is told, as it was and as it is. Raises Conflict when
+    the state does not allow it, when the campaign is no longer at `version`, or when somebody
+    else's `fence` has been set; then nothing has changed.
     """
     transition = TRANSITIONS[action]
     conditions = [
@@ -104,13 +118,14 @@ def change_state(
     db.session.expire_all()
     if not changed:
         raise _refusal(actor, campaign_id, transition, version)
+    changes = {"state": (before, transition.target), **(noted or {})}
     record(
         actor,
         f"campaign.{action}",
         "campaign",
         campaign_id,
-        before={"state": before},
-        after={"state": transition.target},
+        before={name: was for name, (was, _) in changes.items()},
+        after={name: becomes for name, (_, becomes) in changes.items()},
     )
 
 

@@ -66,7 +66,8 @@ def find_version(segment: Segment, version: int | None = None) -> SegmentVersion
     wanted = segment.version if version is None else version
     found = db.session.scalar(
         sa.select(SegmentVersion).where(
-            SegmentVersion.segment_id == segment.id, SegmentVersion.version == wanted
+            SegmentVersion.segment_id == segment.id,
+            SegmentVersion.version == wanted if 0 < wanted <= LARGEST_ID else sa.false(),
         )
     )
     if found is None:

@@ -22,17 +22,27 @@ def audience_snapshot(funnel: Funnel, moment: datetime) -> dict[str, Any]:
     }
 
 
-def freeze_staged_audience(campaign_id: int, funnel: Funnel, moment: datetime) -> int:
+def freeze_staged_audience(
+    campaign_id: int, funnel: Funnel, moment: datetime, anew: bool = False
+) -> int:
     """Store the staged audience as the campaign's estimate, inside the caller's transaction.
 
-    Freezing twice gives the same list: where one is stored already, it stays. Returns how
-    many people are in the list.
+    Freezing twice gives the same list: where one is stored already, it stays, unless it is to
+    be made `anew`. Returns how many people are in the list.
     """
     campaign = lock_row(Campaign, campaign_id)
+    if anew:
+        drop_list(campaign_id)
+        return _store_list(campaign, funnel, moment)
     return capture_once(
         find=lambda: campaign.estimated_recipients if campaign.frozen_at else None,
         take=lambda: _store_list(campaign, funnel, moment),
     )
+
+
+def drop_list(campaign_id: int) -> None:
+    """Delete the campaign's list inside the caller's transaction; never once sending has begun."""
+    db.session.execute(sa.delete(Recipient).where(Recipient.campaign_id == campaign_id))
 
 
 def _store_list(campaign: Campaign, funnel: Funnel, moment: datetime) -> int:

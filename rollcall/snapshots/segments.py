@@ -26,7 +26,7 @@ from rollcall.models import (
     SnapshotMode,
 )
 from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
-from rollcall.segments.records import copy_version, find_segment, find_version
+from rollcall.segments.records import LARGEST_ID, copy_version, find_segment, find_version
 from rollcall.snapshots.capture import capture_once, lock_row
 from rollcall.temporary import filled_temporary
 
@@ -79,7 +79,8 @@ def latest_snapshot(version_id: int) -> SegmentSnapshot | None:
 
 def find_snapshot(segment: Segment, snapshot_id: int) -> SegmentSnapshot:
     """Return the segment's snapshot with that id; raises NotFound."""
-    snapshot = db.session.get(SegmentSnapshot, snapshot_id) if snapshot_id < 2**31 else None
+    known = 0 < snapshot_id <= LARGEST_ID
+    snapshot = db.session.get(SegmentSnapshot, snapshot_id) if known else None
     if snapshot is None or snapshot.segment_id != segment.id:
         raise NotFound(f"The segment {segment.slug!r} has no snapshot {snapshot_id}.")
     return snapshot

@@ -25,6 +25,8 @@ from rollcall.events.records import (
 )
 from rollcall.models import Event, Source
 from rollcall.people.search import search_people
+from rollcall.plans.figures import list_warnings
+from rollcall.plans.records import find_plan
 from rollcall.walltime import known_timezones
 
 pages = Blueprint("events", __name__, url_prefix="/events")
@@ -68,6 +70,7 @@ def create() -> ResponseReturnValue:
 def show(slug: str) -> ResponseReturnValue:
     """Show an event: its head count, how it grew, its campaigns and its people."""
     event = _find(slug)
+    plan = find_plan(event.organisation_id, event.id)
     cursor = request.args.get("cursor")
     page = list_attendees(event, cursor, ATTENDEES_SHOWN)
     following = url_for("events.show", slug=slug, cursor=page.next_cursor, _anchor="people")
@@ -75,6 +78,8 @@ def show(slug: str) -> ResponseReturnValue:
         "events/show.html",
         event=event,
         heads=count_heads([event.id])[event.id],
+        plan=plan,
+        plan_warnings=list_warnings(plan),
         charts=_draw_growth(event),
         campaigns=list_campaigns_of_event(event.organisation_id, slug),
         attendees=page.rows,

@@ -31,6 +31,8 @@ ACCOUNT_NAVIGATION = (
     ("API tokens", "tokens.index"),
     ("Audit trail", "audit.index"),
 )
+# Pages that belong to another part of the site.
+PART_OF = {"plans": "events"}
 
 
 class Link(NamedTuple):
@@ -57,6 +59,7 @@ def visible_links(navigation: tuple[tuple[str, str], ...]) -> list[Link]:
     if not current_user.is_authenticated:
         return []
     here = (request.endpoint or "").partition(".")[0]
+    here = PART_OF.get(here, here)
     return [
         Link(label, url_for(endpoint), endpoint.partition(".")[0] == here, _waiting(endpoint))
         for label, endpoint in navigation

@@ -11,6 +11,7 @@ from blueprints.api import (
     inbox,
     installation,
     people,
+    plans,
     reference,
 )
 from blueprints.api.description import register_description
@@ -24,6 +25,7 @@ SUBJECTS = (
     inbox.api,
     installation.api,
     people.api,
+    plans.api,
 )
 
 

@@ -101,6 +101,17 @@ class AttendanceCancellation(Body):
     status: Literal["cancelled", "refunded"] = "cancelled"
 
 
+def find_by_key(key: str) -> Event:
+    """Return the event of an id or a slug; a slug may consist of figures too."""
+    organisation_id = current_actor().organisation_id
+    if key.isascii() and key.isdecimal() and len(key) < 20:
+        try:
+            return find_event(organisation_id, int(key))
+        except NotFound:
+            pass
+    return find_event(organisation_id, key)
+
+
 @api.get("/events")
 @api_scope("read")
 @api.input(PageQuery, location="query")
@@ -128,7 +139,7 @@ def create(json_data: NewEvent) -> Response:
 @api.output(documents.EventDocument)
 def show(event_key: str) -> Response:
     """Show an event, by its id or its slug"""
-    return _answer_event(_find(event_key).id)
+    return _answer_event(find_by_key(event_key).id)
 
 
 @api.patch("/events/<event_key>")
@@ -140,7 +151,7 @@ def edit(event_key: str, json_data: EventValues) -> Response:
 
     What is left out stays. The slug can't be changed: criteria and addresses name it.
     """
-    event = _find(event_key)
+    event = find_by_key(event_key)
     given = json_data.model_dump(exclude_none=True)
     edit_event(current_actor(), event.id, replace(_as_typed(event), **given))
     return _answer_event(event.id)
@@ -159,7 +170,7 @@ def attend(event_key: str, json_data: AttendanceRecord) -> Response:
     """
     report = record_attendance(
         current_actor(),
-        _find(event_key).id,
+        find_by_key(event_key).id,
         _rows(json_data.people),
         Source.from_key(json_data.source),
         json_data.occurred_at,
@@ -179,7 +190,7 @@ def cancel_attendance(event_key: str, json_data: AttendanceCancellation) -> Resp
     rows = [{"id": row} if isinstance(row, int) else row for row in _rows(json_data.people)]
     report = record_attendance(
         current_actor(),
-        _find(event_key).id,
+        find_by_key(event_key).id,
         [{**row, "status": json_data.status} for row in rows],
         Source.from_key(json_data.source),
     )
@@ -188,17 +199,6 @@ def cancel_attendance(event_key: str, json_data: AttendanceCancellation) -> Resp
 
 def _rows(people: list[int | Attendee]) -> list[int | dict[str, Any]]:
     return [row if isinstance(row, int) else row.model_dump(exclude_none=True) for row in people]
-
-
-def _find(key: str) -> Event:
-    """Return the event of an id or a slug; a slug may consist of figures too."""
-    organisation_id = current_actor().organisation_id
-    if key.isascii() and key.isdecimal() and len(key) < 20:
-        try:
-            return find_event(organisation_id, int(key))
-        except NotFound:
-            pass
-    return find_event(organisation_id, key)
 
 
 def _as_typed(event: Event) -> EventDraft:

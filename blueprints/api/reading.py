@@ -143,6 +143,7 @@ _SENTENCES = {
     "int_parsing": "Give a whole number.",
     "int_from_float": "Give a whole number.",
     "int_parsing_size": "This number is too large.",
+    "float_type": "Give a number.",
     "bool_type": "Give true or false.",
     "bool_parsing": "Give true or false.",
     "list_type": "Give a list.",

@@ -14,6 +14,7 @@ from rollcall.cli.inbox import inbox_commands
 from rollcall.cli.message import message_commands
 from rollcall.cli.org import org_commands
 from rollcall.cli.people import people_commands, purchases_commands
+from rollcall.cli.plan import plan_commands
 from rollcall.cli.provider import provider_commands
 from rollcall.cli.reference import write_reference
 from rollcall.cli.restore import restore_commands
@@ -34,6 +35,7 @@ COMMANDS = (
     message_commands,
     org_commands,
     people_commands,
+    plan_commands,
     provider_commands,
     purchases_commands,
     restore_commands,

@@ -201,6 +201,8 @@ class _Reading:
         for recipe in self.items.recipes:
             if recipe.name.casefold() == wanted.casefold():
                 return recipe
+        if wanted and any(place.startswith("recipes.") for place in self.problems):
+            return None  # it may well be the recipe that is wrong itself, which is said already
         self.problems[f"{path}recipe_slug"] = (
             f"There is no recipe {shown(wanted)} in this plan: add it, or correct the name."
             if wanted

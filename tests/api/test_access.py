@@ -18,6 +18,14 @@ DRAFT = {
     "targeting_criteria": {"events": ["party"]},
 }
 LATER = {**DRAFT, "scheduled_at": "2100-01-01T10:00:00Z"}
+PLAN = {"finished_goods": [{"name": "gift boxes", "quantity": 300, "per_person": 0.5}]}
+AMENDMENT = {
+    "action": "change",
+    "kind": "finished_good",
+    "slug": "gift-boxes",
+    "numbers": {"quantity": 420},
+    "reason": "More came",
+}
 
 # Method, path, body, and the status for the right token. A path with an id is nobody else's.
 CALLS: list[tuple[str, str, Any, int]] = [
@@ -42,6 +50,24 @@ CALLS: list[tuple[str, str, Any, int]] = [
     ("PATCH", "/events/1", {"venue": "The Hall"}, 200),
     ("POST", "/events/party/attendance", {"people": [1], "source": "qr_scan"}, 200),
     ("POST", "/events/party/attendance/cancel", {"people": [1]}, 200),
+    ("GET", "/events/party/plan", None, 200),
+    ("POST", "/events/party/plan/unlock", {}, 409),
+    ("POST", "/events/party/plan/start", {}, 409),
+    ("POST", "/events/party/plan/complete", {}, 409),
+    ("GET", "/events/party/plan/snapshot", None, 404),
+    ("GET", "/events/party/plan/amendments", None, 200),
+    ("POST", "/events/party/plan/amendments", AMENDMENT, 409),
+    ("PUT", "/events/1/plan", PLAN, 200),
+    ("POST", "/events/party/plan/lock", {}, 200),
+    ("GET", "/segments", None, 200),
+    ("POST", "/segments", {"name": "Party", "criteria": {"events": ["party"]}}, 201),
+    ("GET", "/segments/1", None, 200),
+    ("PATCH", "/segments/1", {"name": "Everybody at the party"}, 200),
+    ("GET", "/segments/1/snapshots", None, 200),
+    ("POST", "/segments/1/snapshots", {}, 200),
+    ("GET", "/segments/1/snapshots/1", None, 200),
+    ("GET", "/segments/1/members", None, 200),
+    ("GET", "/segments/1/usage", None, 200),
     ("GET", "/inbox", None, 200),
     ("POST", "/inbox/1/decide", {"decision": "ignore"}, 200),
     ("GET", "/campaigns", None, 200),

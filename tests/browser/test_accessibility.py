@@ -22,13 +22,18 @@ from rollcall.models import (
     CampaignState,
     Channel,
     Installation,
+    PlanState,
     Recipient,
     RecipientState,
     Role,
 )
+from rollcall.plans.amendments import amend_plan
+from rollcall.plans.changes import NumbersChange
 from rollcall.sending.due import run_due_campaigns
 from rollcall.sending.installation import find_installation
 from tests.browser.conftest import LAPTOP, PHONE, Site, Window
+from tests.factories import make_event
+from tests.plans.stage import bring_to
 from tests.web.samples import World
 
 
@@ -85,6 +90,18 @@ def campaigns_in_every_state(world: World) -> list[str]:
     return [*pages, f"/campaigns/{made['completed']}/doubts"]
 
 
+def plans_in_every_state(world: World) -> list[str]:
+    """The pages of plans as they are written, locked, amended, completed; and their forms."""
+    actor = actor_for(world.staff[Role.SUPER], "browser")
+    for state in PlanState:
+        event = make_event(world.organisation, state.value.replace("_", "-"))
+        bring_to(actor, event, state)
+    change = NumbersChange("finished_good", "boxes", {"quantity": 3})
+    amend_plan(actor, world.event_slug, change, "More came")
+    pages = [f"/events/{state.value.replace('_', '-')}/plan" for state in PlanState]
+    return [*pages, f"{pages[0]}/edit", f"{pages[2]}/amend?kind=batch_decision"]
+
+
 def hold_sending() -> None:
     """Leave the installation as a restored backup does: a banner on every page."""
     find_installation()
@@ -111,7 +128,7 @@ def test_axe_finds_nothing_on_any_page(
     site: Site, window: Callable[..., Window], viewport: dict[str, int], scheme: str
 ):
     world = World(site.app, "ours", "Zanzibar")
-    paths = every_page(world) + campaigns_in_every_state(world)
+    paths = every_page(world) + campaigns_in_every_state(world) + plans_in_every_state(world)
     hold_sending()
     page = window(world.staff[Role.SUPER], viewport=viewport, color_scheme=scheme).page
     failures = []

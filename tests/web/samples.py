@@ -23,6 +23,8 @@ from rollcall.organisations.passwords import hash_password
 from rollcall.organisations.tokens import create_token
 from rollcall.people.imports import import_people
 from rollcall.people.inbox import list_inbox
+from rollcall.plans.reading import read_items
+from rollcall.plans.records import lock_plan, set_plan, start_production
 from rollcall.providers.base import Inbound
 from rollcall.sending.inbound import receive_inbound
 from tests.factories import attend, make_event, make_organisation, make_person, make_staff
@@ -47,6 +49,7 @@ SAMPLES: dict[str, Callable[["World"], object]] = {
 # What a GET needs in its query to have something to show, for rows of the organisation.
 QUERIES: dict[str, Callable[["World"], dict[str, str]]] = {
     "campaigns.audience": lambda world: {"criteria": json.dumps({"people": [world.person_id]})},
+    "plans.amend": lambda world: {"kind": "finished_good", "item": "boxes"},
 }
 
 # What a form needs so that only the id in its address can be wrong with it.
@@ -81,10 +84,18 @@ class World:
             timezone="America/Toronto",
         )
         self.campaign_id = create_campaign(self.actor, draft)
+        self._produce(mark)
         file = io.BytesIO(b"First name,Phone\n" + f"{mark},not a phone\n".encode())
         self.message_id = self._inbound(person.phone or "", f"{mark}, please stop this")
         self.alert_id = self._alert(f"{mark} was due while nobody looked.")
         self.run_id = import_people(file, self.actor, file_name=f"{mark}.csv")["id"]
+
+    def _produce(self, mark: str) -> None:
+        """Put the event's plan into production, with fewer boxes than it takes."""
+        boxes = {"name": f"{mark} boxes", "slug": "boxes", "quantity": 1, "per_person": 2}
+        set_plan(self.actor, self.event_slug, read_items({"finished_goods": [boxes]}))
+        lock_plan(self.actor, self.event_slug)
+        start_production(self.actor, self.event_slug)
 
     def _alert(self, text: str) -> int:
         here = {"organisation_id": self.organisation.id, "campaign_id": self.campaign_id}

@@ -1,0 +1,152 @@
+"""The statements of a comparison: who came, who went, who stayed, each with the cause."""
+
+import enum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased
+
+from rollcall.audience.failing import (
+    Check,
+    Criterion,
+    criteria_checks,
+    first_failing,
+    stricter_criteria,
+)
+from rollcall.audience.membership import SetShape, Values, read_version_shape
+from rollcall.extensions import db
+from rollcall.models import Person, PersonFacts, SegmentVersion
+from rollcall.models.types import UTCDateTime
+from rollcall.segments.causes import SCORES_OF, UNKNOWN, Cause, Changed, Elimination
+from rollcall.segments.sides import Side, side_people
+
+Moves = sa.Select[*tuple[Any, ...]]
+
+
+class Movement(enum.StrEnum):
+    """How somebody moved from the earlier side to the later one."""
+
+    CAME = "came"
+    WENT = "went"
+    STAYED = "stayed"
+
+
+def moves_select(earlier: Side, later: Side, movement: Movement) -> tuple[Moves, Values]:
+    """Return `person_id` and the code of its `cause` for each person who moved so, and the values.
+
+    The cause is None for those who stayed. Both sides must be staged.
+    """
+    if movement is Movement.STAYED:
+        here = side_people(earlier, "earlier").subquery("here")
+        there = side_people(later, "later").subquery("there")
+        both = sa.exists().where(there.c.person_id == here.c.person_id)
+        return sa.select(here.c.person_id, sa.null().label("cause")).where(both), {}
+    if movement is Movement.WENT:
+        return _moved(earlier, "earlier", later, "later")
+    return _moved(later, "later", earlier, "earlier")
+
+
+def _moved(
+    inside: Side, inside_place: str, outside: Side, outside_place: str
+) -> tuple[Moves, Values]:
+    """Return those of `inside` who are not in `outside`."""
+    here = side_people(inside, inside_place).subquery(f"in_{inside_place}")
+    there = side_people(outside, outside_place).subquery(f"beside_{inside_place}")
+    facts = aliased(PersonFacts)
+    cause, values = _cause(inside, outside, facts, prefix=f"{inside_place}_")
+    return (
+        sa.select(here.c.person_id, sa.cast(cause, sa.SmallInteger).label("cause"))
+        .select_from(here)
+        # An outer join: everybody who moved is counted, whatever is known of them.
+        .outerjoin(facts, facts.person_id == here.c.person_id)
+        .where(~sa.exists().where(there.c.person_id == here.c.person_id)),
+        values,
+    )
+
+
+def _cause(inside: Side, outside: Side, facts: Any, prefix: str) -> tuple[Any, Values]:
+    """Return the number of the cause why somebody of `inside` is not in `outside`.
+
+    The definition made the difference where that of `outside` leaves the person out as things
+    stood when they were inside; else the person changed, and the cause is what that definition
+    leaves them out for as things stood at its own moment. A criterion that is met by whoever
+    meets that of `inside` needs no asking at the first moment: being inside proves it.
+    """
+    asked, values = _asked_then(inside, outside, facts, f"{prefix}d_")
+    unread = {check.criterion for check in asked if check.passes is None}
+    shape, more = _read_shape(outside, f"{prefix}p_")
+    checks, moment = criteria_checks(shape, f"{prefix}p_", facts, _past(outside))
+    otherwise, created = _eliminate(outside, checks, unread, facts, f"{prefix}p_")
+    values |= more | moment | created
+    # What can't be read of the first moment, but is asked for by the stricter definition only
+    # and leaves them out now, is laid to the definition.
+    narrowed = [check for check in checks if check.criterion in unread]
+    changed = [check for check in checks if check.criterion not in unread]
+    cause = first_failing(narrowed, otherwise)
+    cause = first_failing(changed, cause, lambda criterion: Cause(Changed.PERSON, criterion).code)
+    return first_failing(asked, cause), values
+
+
+def _asked_then(inside: Side, outside: Side, facts: Any, prefix: str) -> tuple[list[Check], Values]:
+    """Return what the definition of `outside` asks more, as things stood when they were inside."""
+    stricter = _stricter(inside, outside)
+    if not stricter:
+        return [], {}
+    shape, values = _read_shape(outside, prefix)
+    checks, moment = criteria_checks(shape, prefix, facts, _past(inside))
+    return [check for check in checks if check.criterion in stricter], values | moment
+
+
+def _past(side: Side) -> Any:
+    return None if side.is_now else side.moment
+
+
+def _read_shape(side: Side, prefix: str) -> tuple[SetShape, Values]:
+    version = db.session.get_one(SegmentVersion, side.version_id)
+    shape, values = read_version_shape(version, prefix)
+    return shape, values
+
+
+def _stricter(inside: Side, outside: Side) -> set[Criterion]:
+    if inside.version_id == outside.version_id:
+        return set()
+    if inside.criteria is None or outside.criteria is None:
+        return {Criterion.PEOPLE}
+    return stricter_criteria(outside.criteria, inside.criteria)
+
+
+def _eliminate(
+    outside: Side, checks: list[Check], unread: set[Criterion], facts: Any, prefix: str
+) -> tuple[Any, Values]:
+    """Return the cause for those whom no criterion leaves out that can be read."""
+    if outside.is_now:
+        return sa.literal(UNKNOWN.code), {}
+    silent = [check.criterion for check in checks if check.passes is None]
+    # A change that is known outweighs one that can only be supposed.
+    narrowed = [criterion for criterion in silent if criterion in unread]
+    if silent:
+        changed = Changed.DEFINITION if narrowed else Changed.PERSON
+        cause = Cause(changed, _name_one(narrowed or silent))
+    elif outside.criteria is not None and (
+        outside.criteria.events or outside.criteria.exclude_events
+    ):
+        cause = Cause(Changed.PERSON, Elimination.RESTORED)
+    else:
+        cause = UNKNOWN
+    # Looked up by the person's key, and only for those who come so far.
+    created_at = sa.select(Person.created_at).where(Person.id == facts.person_id).scalar_subquery()
+    moment = sa.bindparam(f"{prefix}created", type_=UTCDateTime)
+    added = Cause(Changed.PERSON, Elimination.ADDED).code
+    return sa.case((created_at > moment, added), else_=cause.code), {
+        f"{prefix}created": outside.moment
+    }
+
+
+def _name_one(criteria: list[Criterion]) -> Criterion | Elimination:
+    if len(criteria) == 1:
+        return criteria[0]
+    if all(criterion in SCORES_OF for criterion in criteria):
+        return Elimination.SCORES
+    if all(criterion in (*SCORES_OF, Criterion.CITIES) for criterion in criteria):
+        return Elimination.SCORES_OR_CITIES
+    return Elimination.UNKNOWN

@@ -13,6 +13,8 @@ from blueprints.api import (
     people,
     plans,
     reference,
+    segment_comparison,  # noqa: F401 (adds its calls to segments)
+    segments,
 )
 from blueprints.api.description import register_description
 
@@ -26,6 +28,7 @@ SUBJECTS = (
     installation.api,
     people.api,
     plans.api,
+    segments.api,
 )
 
 

@@ -3,7 +3,10 @@
 import click
 from flask import Flask
 
-from rollcall.cli import doubts  # noqa: F401 (adds its command to flask campaign)
+from rollcall.cli import (
+    doubts,  # noqa: F401 (adds its command to flask campaign)
+    segment_compare,  # noqa: F401 (adds its command to flask segment)
+)
 from rollcall.cli.alert import alert_commands
 from rollcall.cli.audience import audience_commands
 from rollcall.cli.campaign import campaign_commands
@@ -20,6 +23,7 @@ from rollcall.cli.reference import write_reference
 from rollcall.cli.restore import restore_commands
 from rollcall.cli.rfm import rfm_commands
 from rollcall.cli.scheduler import scheduler_commands
+from rollcall.cli.segment import segment_commands
 from rollcall.cli.serve import serve
 from rollcall.cli.staff import staff_commands
 from rollcall.cli.token import token_commands
@@ -41,6 +45,7 @@ COMMANDS = (
     restore_commands,
     rfm_commands,
     scheduler_commands,
+    segment_commands,
     serve,
     staff_commands,
     token_commands,

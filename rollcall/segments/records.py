@@ -47,6 +47,23 @@ class SegmentDraft:
         return SegmentKind.DYNAMIC if self.people is None else SegmentKind.STATIC
 
 
+def draft_from(name: str, criteria: Criteria, slug: str = "") -> SegmentDraft:
+    """Return the draft that criteria mean: those that only name people are a list of them."""
+    if criteria.people is not None and criteria == Criteria(
+        people=criteria.people, window_hours=criteria.window_hours
+    ):
+        return SegmentDraft(name, people=criteria.people, slug=slug)
+    return SegmentDraft(name, criteria, slug=slug)
+
+
+def current_draft(segment: Segment) -> SegmentDraft:
+    """Return what the segment says now, to be changed in part; edit it with its version."""
+    version = find_version(segment)
+    if segment.kind == SegmentKind.STATIC:
+        return SegmentDraft(segment.name, people=listed_people(version))
+    return SegmentDraft(segment.name, version_criteria(version))
+
+
 def find_segment(organisation_id: int, key: int | str) -> Segment:
     """Return the organisation's segment by its id (a number) or its slug (a text); or NotFound."""
     if isinstance(key, int):
@@ -99,15 +116,14 @@ def list_segments(
     return Page(found[:limit], write_cursor(found[limit - 1].id) if len(found) > limit else None)
 
 
-def list_versions(segment: Segment) -> list[SegmentVersion]:
-    """Return all versions of a segment, the newest first."""
-    return list(
-        db.session.scalars(
-            sa.select(SegmentVersion)
-            .where(SegmentVersion.segment_id == segment.id)
-            .order_by(SegmentVersion.version.desc())
-        )
-    )
+def list_versions(
+    segment: Segment, before: int | None = None, limit: int | None = None
+) -> list[SegmentVersion]:
+    """Return the versions of a segment, the newest first: all, or `limit` of those `before`."""
+    query = sa.select(SegmentVersion).where(SegmentVersion.segment_id == segment.id)
+    if before is not None:
+        query = query.where(SegmentVersion.version < before)
+    return list(db.session.scalars(query.order_by(SegmentVersion.version.desc()).limit(limit)))
 
 
 def count_listed(version: SegmentVersion) -> int:

@@ -51,6 +51,14 @@ class StagedSegment:
     moment: datetime
 
 
+@dataclass(frozen=True)
+class Ensured:
+    """A version's snapshot, and whether it had to be taken."""
+
+    snapshot: SegmentSnapshot
+    taken: bool
+
+
 def read_snapshot_mode(text: str | None) -> SnapshotMode:
     """Return the mode, `reuse` where none is given; raises InvalidInput for any other word (B3)."""
     try:
@@ -112,19 +120,30 @@ def ensure_segment_snapshot(
     snapshot of a version that has one, and leaves that one as it is. Two calls at once give
     one snapshot. Raises NotFound for an unknown segment.
     """
+    return ensure_snapshot(actor, key, bump_version, force).snapshot
+
+
+def ensure_snapshot(
+    actor: Actor, key: int | str, bump_version: bool = False, force: bool = False
+) -> Ensured:
+    """Return what `ensure_segment_snapshot` does, and whether it was taken by this call."""
     segment = find_segment(actor.organisation_id, key)
     choice, segment_id = SegmentChoice(segment.slug), segment.id
     if not (bump_version or force):
         found = latest_snapshot(find_version(segment).id)
         if found is not None:
-            return found
+            return Ensured(found, taken=False)
     for _ in range(MOST_TRIES):
         try:
             with staged_segment(actor.organisation_id, choice) as staged, write():
+                lock_row(Segment, segment_id)
+                before = latest_snapshot(staged.version_id)
+                before_id = before.id if before else None
                 snapshot_id = capture_segment(actor, staged, bump_version, force)
         except SegmentChanged:
             continue
-        return db.session.get_one(SegmentSnapshot, snapshot_id)
+        snapshot = db.session.get_one(SegmentSnapshot, snapshot_id)
+        return Ensured(snapshot, taken=snapshot_id != before_id)
     raise SegmentChanged(f"The segment {segment_id} is being changed all the time: try again.")
 
 

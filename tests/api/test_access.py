@@ -80,6 +80,7 @@ CALLS: list[tuple[str, str, Any, int]] = [
     ("POST", "/campaigns/1/pause", {}, 409),
     ("POST", "/campaigns/1/resume", {}, 409),
     ("POST", "/campaigns/1/review", {"decision": "final"}, 409),
+    ("POST", "/campaigns/1/segment-version", {"decision": "keep"}, 409),
     ("POST", "/campaigns/1/preview", {}, 200),
     ("POST", "/campaigns/1/duplicate", {}, 201),
     ("GET", "/campaigns/1/recipients", None, 200),
@@ -105,9 +106,17 @@ def send(program: Program, method: str, path: str, body: Any) -> Any:
     return program.call(method, path, json=body) if body is not None else program.get(path)
 
 
+def make_first(program: Program) -> None:
+    """A campaign, and a segment with a snapshot; each has the id 1."""
+    assert program.post("/campaigns", LATER).get_json()["id"] == 1
+    segment = {"name": "VIP", "criteria": {"events": ["party"]}}
+    assert program.post("/segments", segment).get_json()["id"] == 1
+    assert program.post("/segments/1/snapshots").get_json()["id"] == 1
+
+
 @pytest.fixture
 def campaign(program: Program, party: Any) -> None:
-    assert program.post("/campaigns", LATER).get_json()["id"] == 1
+    make_first(program)
 
 
 def is_read(method: str, path: str) -> bool:

@@ -30,7 +30,10 @@ const KEPT = "rollcall-campaign-form";
 const KEPT_FOR = 60 * 60 * 1000;
 
 function keep() {
-  const fields = [...new FormData(form)].filter(([name]) => !["csrf_token", "action"].includes(name));
+  // A chosen file can't be kept: it has to be chosen again.
+  const fields = [...new FormData(form)].filter(
+    ([name, value]) => typeof value === "string" && !["csrf_token", "action"].includes(name),
+  );
   sessionStorage.setItem(KEPT, JSON.stringify(
     { path: location.pathname, owner: form.dataset.owner, at: Date.now(), fields },
   ));

@@ -64,6 +64,19 @@ class CampaignContent(Body):
         description="What a text message does that would reach somebody in their quiet hours: "
         "wait until their morning, leave them out, or (admin or super only) go all the same.",
     )
+    snapshot_mode: str | None = Field(
+        None,
+        max_length=40,
+        examples=["reuse", "refresh"],
+        description="On a segment: `reuse` (default) freezes the list from its version's snapshot "
+        "and takes one where there is none; `refresh` always takes a new one.",
+    )
+    bump_version: bool = Field(
+        False, description="On a live segment: make a new version of it when the list is frozen."
+    )
+    force_snapshot: bool = Field(
+        False, description="On a segment: take another snapshot even where there is one."
+    )
     not_after: Moment | None = Field(
         None, description="Nothing goes out after this moment; whoever still waits is left out."
     )
@@ -150,6 +163,9 @@ def draft_of(body: CampaignContent) -> CampaignDraft:
         timezone=zone,
         repeated=repeated,
         quiet_hours=QuietHours(body.quiet_hours),
+        snapshot_mode=body.snapshot_mode,
+        bump_version=body.bump_version,
+        force_snapshot=body.force_snapshot,
         not_after=_wall_clock(not_after) if not_after else None,
         not_after_repeated=("later" if not_after.fold else "earlier") if not_after else None,
     )

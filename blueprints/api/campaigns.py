@@ -21,11 +21,11 @@ from rollcall import clock
 from rollcall.actors import Actor
 from rollcall.audience.preview import MessageText, preview_audience
 from rollcall.campaigns.comparison import compare_with_now
+from rollcall.campaigns.copies import duplicate_campaign, top_up_campaign
 from rollcall.campaigns.document import campaign_document
 from rollcall.campaigns.drafts import (
     campaign_criteria,
     create_campaign,
-    duplicate_campaign,
     edit_campaign,
     find_campaign,
 )
@@ -203,6 +203,18 @@ def preview(campaign_id: int) -> Response:
 def duplicate(campaign_id: int) -> Response:
     """Copy a campaign as a new draft without its time"""
     return _answer_campaign(duplicate_campaign(current_actor(), campaign_id), status=201)
+
+
+@api.post("/campaigns/<int:campaign_id>/top-up")
+@api_scope("write")
+@api.output(documents.CampaignDocument, status_code=201)
+def top_up(campaign_id: int) -> Response:
+    """Write a top-up of a completed campaign
+
+    A draft with the same criteria that leaves out everybody who was planned for the campaign or
+    for an earlier top-up of it: those who joined since. Schedule it or send it like any other.
+    """
+    return _answer_campaign(top_up_campaign(current_actor(), campaign_id), status=201)
 
 
 @api.get("/campaigns/<int:campaign_id>/recipients")

@@ -1,18 +1,21 @@
 """People: found, added, edited, blocked, opted out and in again."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from flask import Response, url_for
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from blueprints.access import api_scope, current_actor
+from blueprints.access import api_scope, current_actor, require_scope
 from blueprints.api import documents
 from blueprints.api.answering import answer, answer_page, moment_text
 from blueprints.api.ground import api_blueprint
 from blueprints.api.reading import Body, PageQuery
+from rollcall.audience.criteria import MAX_PEOPLE
 from rollcall.models import Channel, Person
+from rollcall.organisations.reading import find_own_organisation
 from rollcall.people.consent import opt_in_person, opt_out_person
 from rollcall.people.details import PERSON_FIELDS, PersonDraft
+from rollcall.people.picking import create_missing_people, pick_people
 from rollcall.people.records import (
     add_person,
     block_person,
@@ -50,6 +53,30 @@ class Consent(Body):
     source: str = Field("api", min_length=1, max_length=40)
 
 
+class Pick(Body):
+    """People as a list names them: phones, e-mail addresses, numbers, or Sarah <s@example.org>."""
+
+    addresses: list[Annotated[str, Field(max_length=500)]] = Field(max_length=MAX_PEOPLE)
+    create: bool = Field(
+        False, description="Add those whose address is valid but unknown (needs the scope write)."
+    )
+
+
+class Unmatched(BaseModel):
+    """What of a list stands for nobody, and why."""
+
+    value: str
+    reason: str
+
+
+class PickedDocument(BaseModel):
+    """The people of a list, each once; `created` are those of them who were just added."""
+
+    people: list[int]
+    created: list[int]
+    unknown: list[Unmatched]
+
+
 class Block(Body):
     """Why somebody is blocked."""
 
@@ -79,6 +106,30 @@ def create(json_data: PersonValues) -> Response:
     """
     draft = PersonDraft(**json_data.model_dump(exclude_none=True))
     return _answer_person(add_person(current_actor(), draft), made=True)
+
+
+@api.post("/people/pick")
+@api_scope("read")
+@api.input(Pick)
+@api.output(PickedDocument)
+def pick(json_data: Pick) -> Response:
+    """Find the people of a list
+
+    For a hand-picked audience. What can't be matched is answered with its reason.
+    """
+    if json_data.create:
+        require_scope("write")
+    actor = current_actor()
+    picked = pick_people(find_own_organisation(actor.organisation_id), json_data.addresses)
+    if json_data.create:
+        picked = create_missing_people(actor, picked)
+    return answer(
+        {
+            "people": picked.person_ids,
+            "created": picked.created,
+            "unknown": [{"value": value, "reason": reason} for value, reason in picked.unknown],
+        }
+    )
 
 
 @api.get("/people/<int:person_id>")

@@ -6,7 +6,8 @@ from flask.typing import ResponseReturnValue
 from blueprints.access import current_actor, staff_only
 from blueprints.addresses import read_id
 from blueprints.campaigns.pages import pages
-from rollcall.campaigns.drafts import duplicate_campaign, find_campaign
+from rollcall.campaigns.copies import duplicate_campaign, top_up_campaign
+from rollcall.campaigns.drafts import find_campaign
 from rollcall.campaigns.scheduling import (
     cancel_campaign,
     pause_campaign,
@@ -72,6 +73,18 @@ def duplicate(campaign_id: int) -> ResponseReturnValue:
         raise Conflict(f"This campaign can't be copied: {error}") from error
     flash("This is the copy, a draft without a time.", "success")
     return redirect(url_for("campaigns.edit", campaign_id=copy_id))
+
+
+@pages.post("/<int:campaign_id>/top-up")
+@staff_only
+def top_up(campaign_id: int) -> ResponseReturnValue:
+    """Store a draft for those who joined since, and open the last look at it."""
+    find_campaign(current_actor().organisation_id, campaign_id)
+    try:
+        copy_id = top_up_campaign(current_actor(), campaign_id)
+    except InvalidInput as error:
+        raise Conflict(f"This campaign can't be topped up: {error}") from error
+    return redirect(url_for("campaigns.confirm", campaign_id=copy_id))
 
 
 def _show(campaign_id: int) -> ResponseReturnValue:

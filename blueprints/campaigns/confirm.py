@@ -14,6 +14,7 @@ from rollcall.audience.names import describe_audience
 from rollcall.campaigns.draft_preview import preview_draft
 from rollcall.campaigns.drafts import find_campaign
 from rollcall.campaigns.scheduling import check_footer, schedule_campaign, send_campaign_now
+from rollcall.campaigns.segment_base import find_segment_base
 from rollcall.campaigns.zones import campaign_zones
 from rollcall.errors import InvalidInput
 from rollcall.models import Campaign, CampaignState
@@ -76,6 +77,7 @@ def _confirm_page(campaign_id: int, errors: dict[str, str]) -> str:
         "campaigns/confirm.html",
         campaign=campaign,
         criteria=criteria,
+        segment_base=find_segment_base(campaign),
         audience_sentence=describe_audience(organisation.id, criteria),
         zones=campaign_zones([campaign])[campaign.id],
         problems=in_page_order({**preview.problems, **_footer_problems(campaign), **errors}),

@@ -12,6 +12,7 @@ from blueprints.campaigns.form import (
     without_time_problem,
 )
 from blueprints.campaigns.form_page import render_form
+from blueprints.campaigns.form_picking import add_missing
 from blueprints.campaigns.pages import pages
 from rollcall.campaigns.drafts import create_campaign, edit_campaign, find_campaign
 from rollcall.campaigns.states import is_allowed
@@ -24,8 +25,9 @@ STORING = ("continue", "draft")
 @pages.get("/new")
 @staff_only
 def new() -> ResponseReturnValue:
-    """Show an empty form, with an event chosen where the address names one."""
-    return render_form(blank_values(current_staff().organisation, request.args.get("event", "")))
+    """Show an empty form, with the event or segment chosen that the address names."""
+    chosen = (request.args.get(name, "").replace("\0", "") for name in ("event", "segment"))
+    return render_form(blank_values(current_staff().organisation, *chosen))
 
 
 @pages.post("/new")
@@ -54,8 +56,11 @@ def save(campaign_id: int) -> ResponseReturnValue:
 
 
 def _submit(campaign: Campaign | None) -> ResponseReturnValue:
-    values = read_values(request.form, current_staff().organisation)
+    file = request.files.get("people_file")
+    values = read_values(request.form, current_staff().organisation, file)
     action = request.form.get("action", "continue")
+    if action == "add":
+        values = add_missing(values, current_actor())
     if action not in STORING:
         return render_form(values, campaign, tried=True)
     draft = draft_of(values)

@@ -1,26 +1,35 @@
 """The campaign form: what was typed, kept as it was typed, and the draft that it means."""
 
-import re
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import FileStorage, MultiDict
 
 from blueprints.addresses import read_id
+from blueprints.campaigns.form_picking import pick_listed
 from rollcall.audience.criteria import (
     DEFAULT_WINDOW_HOURS,
     SCORES,
+    CampaignChoice,
     Criteria,
+    Reached,
+    SegmentChoice,
     criteria_from_json,
 )
 from rollcall.campaigns.drafts import CampaignDraft, campaign_criteria
 from rollcall.errors import InvalidInput
-from rollcall.models import AudienceMode, Campaign, Channel, OnFailure, Organisation, QuietHours
-from rollcall.people.picking import pick_people
+from rollcall.models import (
+    AudienceMode,
+    Campaign,
+    Channel,
+    OnFailure,
+    Organisation,
+    QuietHours,
+    SnapshotMode,
+)
+from rollcall.people.picking import Missing
 from rollcall.walltime import repeated_moments
-
-_SEPARATORS = re.compile(r"[\n\r,;\t]+")
 
 
 @dataclass(frozen=True)
@@ -32,10 +41,17 @@ class FormValues:
     subject: str = ""
     message: str = ""
     link: str = ""
-    mode: str = "events"  # events, people
+    mode: str = "events"  # events, segment, people
     events: tuple[str, ...] = ()
     event_search: str = ""
     sources: tuple[str, ...] = ()
+    segment: str = ""
+    segment_version: str = ""  # empty for the live one
+    segment_search: str = ""
+    segment_events: tuple[str, ...] = ()  # to which the people of the segment are narrowed
+    snapshot_mode: str = SnapshotMode.REUSE
+    bump_version: bool = False
+    force_snapshot: bool = False
     r_min: str = ""
     r_max: str = ""
     f_min: str = ""
@@ -43,6 +59,10 @@ class FormValues:
     m_min: str = ""
     m_max: str = ""
     cities: str = ""
+    exclude_events: tuple[str, ...] = ()
+    exclude_segments: tuple[SegmentChoice, ...] = ()
+    exclude_campaigns: tuple[CampaignChoice, ...] = ()
+    exclude_search: str = ""
     recent_message_hours: str = str(DEFAULT_WINDOW_HOURS)
     people: tuple[int, ...] = ()
     people_search: str = ""
@@ -58,6 +78,9 @@ class FormValues:
     version: int | None = None
     sample: int | None = None
     unknown: tuple[tuple[str, str], ...] = ()
+    missing: tuple[Missing, ...] = ()  # those of the unknown who can be added
+    added: int = 0
+    file_problem: str | None = None
 
     @property
     def scheduled(self) -> bool:
@@ -66,14 +89,26 @@ class FormValues:
 
     @property
     def may_reprocess(self) -> bool:
-        """Return whether re-processing can be chosen: a time and an event are given (C5)."""
-        return self.scheduled and self.mode == "events" and bool(self.events)
+        """Return whether re-processing can be chosen: a time, and events or a segment (C5)."""
+        chosen = {"events": bool(self.events), "segment": bool(self.segment)}
+        return self.scheduled and chosen.get(self.mode, False)
+
+    @property
+    def leaves_out(self) -> bool:
+        """Return whether somebody is to be left out by event, segment or earlier campaign."""
+        return bool(self.exclude_events or self.exclude_segments or self.exclude_campaigns)
 
 
-def blank_values(organisation: Organisation, event_slug: str = "") -> FormValues:
-    """Return the form of a new campaign, with an event chosen where one is named."""
-    events = (event_slug,) if event_slug else ()
-    return FormValues(scheduled_timezone=organisation.timezone, events=events)
+def blank_values(
+    organisation: Organisation, event_slug: str = "", segment_slug: str = ""
+) -> FormValues:
+    """Return the form of a new campaign, with an event or a segment chosen where one is named."""
+    return FormValues(
+        scheduled_timezone=organisation.timezone,
+        mode="segment" if segment_slug and not event_slug else "events",
+        events=(event_slug,) if event_slug else (),
+        segment=segment_slug,
+    )
 
 
 def values_of(campaign: Campaign) -> FormValues:
@@ -93,8 +128,7 @@ def values_of(campaign: Campaign) -> FormValues:
         subject=campaign.subject,
         message=campaign.message,
         link=campaign.link,
-        mode="people" if criteria.people is not None else "events",
-        events=criteria.events,
+        **_audience_values(campaign, criteria),
         sources=tuple(source.key for source in criteria.sources),
         cities=", ".join(criteria.cities),
         recent_message_hours=str(criteria.window_hours),
@@ -112,22 +146,80 @@ def values_of(campaign: Campaign) -> FormValues:
     )
 
 
-def read_values(form: MultiDict[str, str], organisation: Organisation) -> FormValues:
-    """Return the form as it was sent; pasted people who are known are picked, others reported."""
+def _audience_values(campaign: Campaign, criteria: Criteria) -> dict[str, Any]:
+    """Return the fields that say by what people are chosen and who is left out."""
+    segment, by_segment = criteria.segment, criteria.segment is not None
+    values: dict[str, Any] = {
+        "mode": "people" if criteria.people is not None else "events",
+        "events": () if by_segment else criteria.events,
+        "exclude_events": criteria.exclude_events,
+        "exclude_segments": criteria.exclude_segments,
+        "exclude_campaigns": criteria.exclude_campaigns,
+    }
+    if segment is not None and criteria.people is None:
+        values |= {
+            "mode": "segment",
+            "segment": segment.slug,
+            "segment_version": str(segment.version or ""),
+            "segment_events": criteria.events,
+            "snapshot_mode": campaign.snapshot_mode or SnapshotMode.REUSE,
+            "bump_version": campaign.bump_version,
+            "force_snapshot": campaign.force_snapshot,
+        }
+    return values
+
+
+def read_values(
+    form: MultiDict[str, str], organisation: Organisation, file: FileStorage | None = None
+) -> FormValues:
+    """Return the form as it was sent, with `file` as the CSV of people that came with it.
+
+    Those of a pasted list and of the file who are known are picked, others reported.
+    """
     texts = _read_texts(form)
     texts["scheduled_timezone"] = texts["scheduled_timezone"].strip() or organisation.timezone
     more = form.get("more_people", "").split(",")
     ids = (read_id(text) for text in [*form.getlist("people"), *more])
     values = FormValues(
         **texts,
-        events=tuple(dict.fromkeys(form.getlist("events"))),
+        events=_read_slugs(form, "events"),
         sources=tuple(form.getlist("sources")),
         people=tuple(sorted({number for number in ids if number is not None})),
+        segment_events=_read_slugs(form, "segment_events"),
+        bump_version=form.get("bump_version") == "1",
+        force_snapshot=form.get("force_snapshot") == "1",
+        **_read_exclusions(form),
         reprocess=form.get("reprocess") == "1",
         version=read_id(form.get("version")),
         sample=read_id(form.get("sample")),
     )
-    return _pick_pasted(values, organisation) if values.mode == "people" else values
+    return pick_listed(values, organisation, file) if values.mode == "people" else values
+
+
+def _read_slugs(form: MultiDict[str, str], name: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(slug.replace("\0", "") for slug in form.getlist(name)))
+
+
+def _read_exclusions(form: MultiDict[str, str]) -> dict[str, Any]:
+    numbers = [read_id(text) for text in form.getlist("exclude_campaigns")]
+    reached = {str(who): who for who in Reached}
+    campaigns = [
+        CampaignChoice(number, reached.get(form.get(f"reached_{number}", ""), Reached.PLANNED))
+        for number in numbers
+        if number is not None
+    ]
+    return {
+        "exclude_events": _read_slugs(form, "exclude_events"),
+        "exclude_segments": tuple(
+            dict.fromkeys(map(_read_segment, form.getlist("exclude_segments")))
+        ),
+        "exclude_campaigns": tuple(dict.fromkeys(campaigns)),
+    }
+
+
+def _read_segment(text: str) -> SegmentChoice:
+    slug, _, version = text.replace("\0", "").partition("@")
+    return SegmentChoice(slug, read_id(version))
 
 
 def _read_texts(form: MultiDict[str, str]) -> dict[str, Any]:
@@ -152,6 +244,9 @@ def draft_of(values: FormValues) -> CampaignDraft:
         quiet_hours = QuietHours.WAIT
     if values.unknown:
         problems["pasted"] = "Not everybody of your list was found; see below the list."
+    if values.file_problem:
+        problems["people_file"] = values.file_problem
+    by_segment = values.mode == "segment"
     return CampaignDraft(
         name=values.name,
         channel=Channel(channel),
@@ -166,6 +261,9 @@ def draft_of(values: FormValues) -> CampaignDraft:
         repeated=values.repeated or None,
         quiet_hours=QuietHours(quiet_hours),
         not_after=values.not_after or None,
+        snapshot_mode=values.snapshot_mode if by_segment else None,
+        bump_version=values.bump_version and by_segment,
+        force_snapshot=values.force_snapshot and by_segment,
         problems=problems,
     )
 
@@ -180,36 +278,47 @@ def without_time_problem(draft: CampaignDraft) -> CampaignDraft:
     return replace(draft, problems=problems)
 
 
-def _pick_pasted(values: FormValues, organisation: Organisation) -> FormValues:
-    words = [word.strip() for word in _SEPARATORS.split(values.pasted) if word.strip()]
-    if not words:
-        return replace(values, pasted="")
-    picked = pick_people(organisation, words)
-    return replace(
-        values,
-        people=tuple(sorted({*values.people, *picked.person_ids})),
-        pasted="\n".join(word for word, _ in picked.unknown),
-        unknown=picked.unknown,
-    )
-
-
 def _read_criteria(values: FormValues, problems: dict[str, str]) -> Criteria:
-    data: dict[str, Any] = {"recent_message_hours": _whole_number(values.recent_message_hours)}
-    if values.mode == "people":
-        data["people"] = list(values.people)
-        if not values.people and not values.unknown:
-            problems["people"] = "Pick at least one person."
-    else:
-        data["events"] = list(values.events)
-        # Both sources are the same as no limit on sources.
-        data["sources"] = list(values.sources) if len(values.sources) == 1 else []
-        data["cities"] = [city.strip() for city in values.cities.split(",") if city.strip()]
-        data["rfm_filters"] = _read_scores(values, problems)
+    data: dict[str, Any] = {
+        "recent_message_hours": _whole_number(values.recent_message_hours),
+        "exclude_events": list(values.exclude_events),
+        "exclude_segments": [choice.to_json() for choice in values.exclude_segments],
+        "exclude_campaigns": [choice.to_json() for choice in values.exclude_campaigns],
+        **_read_base(values, problems),
+    }
     try:
         return criteria_from_json(data)
     except InvalidInput as error:
         problems.update(error.fields)
     return criteria_from_json({key: data[key] for key in data if key not in problems})
+
+
+def _read_base(values: FormValues, problems: dict[str, str]) -> dict[str, Any]:
+    """Return the criteria that choose people, by the way of choosing that is on."""
+    if values.mode == "people":
+        if not (values.people or values.unknown or values.file_problem):
+            problems["people"] = "Pick at least one person."
+        return {"people": list(values.people)}
+    events = values.segment_events if values.mode == "segment" else values.events
+    data: dict[str, Any] = {
+        "events": list(events),
+        # Both sources are the same as no limit on sources.
+        "sources": list(values.sources) if len(values.sources) == 1 else [],
+        "cities": [city.strip() for city in values.cities.split(",") if city.strip()],
+        "rfm_filters": _read_scores(values, problems),
+    }
+    if values.mode == "segment":
+        if not values.segment:
+            problems["segment"] = "Choose a segment."
+            return data
+        version = values.segment_version.strip()
+        data["segment"] = {"slug": values.segment, "version": read_id(version)}
+        if version and read_id(version) is None:
+            problems["segment"] = "Choose one of the segment's versions, or the live one."
+        if not events:
+            # A source says something only of an event, and none narrows this segment.
+            data["sources"] = []
+    return data
 
 
 def _read_scores(values: FormValues, problems: dict[str, str]) -> dict[str, list[int]]:

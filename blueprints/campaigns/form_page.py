@@ -7,12 +7,26 @@ from typing import Any
 from flask import render_template, url_for
 
 from blueprints.access import current_staff
+from blueprints.addresses import read_id
 from blueprints.campaigns.form import FormValues, draft_of
-from rollcall.audience.criteria import Criteria
+from blueprints.campaigns.form_picking import count_missing
+from rollcall.audience.criteria import Criteria, Reached
 from rollcall.audience.funnel import STEPS
+from rollcall.campaigns.audience_options import (
+    ChosenSegment,
+    find_chosen_segment,
+    find_exclusion_options,
+    find_segment_options,
+    segment_text,
+)
 from rollcall.campaigns.draft_preview import AUDIENCE_FIELDS, DraftPreview, preview_draft
 from rollcall.campaigns.drafts import NEEDS_EVENTS, NEEDS_TIME, may_choose
-from rollcall.campaigns.form_options import PEOPLE_SHOWN, find_event_options, find_picked_people
+from rollcall.campaigns.form_options import (
+    PEOPLE_SHOWN,
+    find_chosen_events,
+    find_event_options,
+    find_picked_people,
+)
 from rollcall.charts import stack_bar
 from rollcall.models import AudienceSource, Campaign, Person, QuietHours, Reason
 from rollcall.people.search import search_people
@@ -25,11 +39,15 @@ FIELD_IDS = {
     "f": "f_min",
     "m": "m_min",
     "people": "pasted",
+    "bump_version": "segment-choice",
+    "force_snapshot": "segment-choice",
     "targeting_criteria": "events",
 }
 PAGE_ORDER = (
     *("name", "channel", "subject", "message", "link"),
-    *("events", "sources", "r", "f", "m", "cities", "people", "pasted", "recent_message_hours"),
+    *("events", "sources", "segment", "snapshot_mode", "bump_version", "force_snapshot"),
+    *("people", "people_file", "pasted", "r", "f", "m", "cities"),
+    *("exclude_events", "exclude_segments", "exclude_campaigns", "recent_message_hours"),
     *("scheduled_local_time", "scheduled_timezone", "quiet_hours", "not_after", "audience_mode"),
 )
 # Longer addresses are refused by proxies on the way; only long hand-picked lists come near.
@@ -60,8 +78,17 @@ def render_form(
         field_ids=FIELD_IDS,
         timezones=sorted(known_timezones()),
         may_override=may_choose(current_staff().rank, QuietHours.OVERRIDE),
-        **(event_context(values) | people_context(values) | preview_context(values, preview)),
+        **_audience_context(values),
+        **preview_context(values, preview),
     )
+
+
+def _audience_context(values: FormValues) -> dict[str, Any]:
+    """Return everything that the audience's part of the form offers."""
+    context = event_context(values) | segment_context(values) | people_context(values)
+    context |= exclusion_context(values)
+    del context["values"]
+    return context
 
 
 def preview_context(values: FormValues, preview: DraftPreview | None = None) -> dict[str, Any]:
@@ -82,6 +109,7 @@ def preview_context(values: FormValues, preview: DraftPreview | None = None) -> 
         "unfinished": in_page_order(problems_so_far(values, preview.problems)),
         "chosen_sample": _chosen_sample(values, preview),
         "reprocess_refusal": _reprocess_refusal(values),
+        "chosen_segment": _chosen_segment(values),
     }
 
 
@@ -112,6 +140,34 @@ def people_context(values: FormValues) -> dict[str, Any]:
         "picked": find_picked_people(organisation_id, values.people),
         "more_people": values.people[PEOPLE_SHOWN:],
         "found": found,
+        "addable": count_missing(values.missing),
+    }
+
+
+def segment_context(values: FormValues) -> dict[str, Any]:
+    """Return the segments to choose from, and the events to which the chosen one is narrowed."""
+    organisation_id = current_staff().organisation_id
+    return {
+        "values": values,
+        "segments": find_segment_options(organisation_id, values.segment, values.segment_search),
+        "segment_events": find_chosen_events(organisation_id, values.segment_events),
+    }
+
+
+def exclusion_context(values: FormValues) -> dict[str, Any]:
+    """Return whom the form offers to leave out."""
+    return {
+        "values": values,
+        "exclusions": find_exclusion_options(
+            current_staff().organisation_id,
+            values.exclude_events,
+            values.exclude_segments,
+            values.exclude_campaigns,
+            values.exclude_search,
+        ),
+        "chosen_exclusions": {segment_text(choice) for choice in values.exclude_segments},
+        "reached_of": {choice.id: choice.who for choice in values.exclude_campaigns},
+        "reached": [who.value for who in Reached],
     }
 
 
@@ -135,9 +191,9 @@ def problems_so_far(values: FormValues, problems: Mapping[str, str]) -> dict[str
 def piece_urls(preview: DraftPreview) -> dict[str, str]:
     """Return for each piece of the funnel the page with its people."""
     return {
-        key: audience_url(preview.draft.criteria, preview.draft.channel, preview.moment, reason=key)
+        key: audience_url(preview.criteria, preview.draft.channel, preview.moment, reason=key)
         for key in ("reachable", *_step_keys())
-        if _fits_an_address(preview.draft.criteria)
+        if _fits_an_address(preview.criteria)
     }
 
 
@@ -145,14 +201,14 @@ def source_urls(preview: DraftPreview) -> dict[str, str]:
     """Return for each source the page with the reachable people who came in by it."""
     return {
         source.key: audience_url(
-            preview.draft.criteria,
+            preview.criteria,
             preview.draft.channel,
             preview.moment,
             reason=Reason.REACHABLE.key,
             source=source.key,
         )
         for source in AudienceSource
-        if _fits_an_address(preview.draft.criteria)
+        if _fits_an_address(preview.criteria)
     }
 
 
@@ -187,5 +243,14 @@ def _reprocess_refusal(values: FormValues) -> str | None:
     if not values.scheduled:
         return f"{NEEDS_TIME}: choose a date and time first."
     if not values.may_reprocess:
-        return f"{NEEDS_EVENTS}: choose an event first."
+        missing = {"events": "an event", "segment": "a segment"}
+        return f"{NEEDS_EVENTS}: choose {missing.get(values.mode, 'an event or a segment')} first."
     return None
+
+
+def _chosen_segment(values: FormValues) -> ChosenSegment | None:
+    if values.mode != "segment" or not values.segment:
+        return None
+    return find_chosen_segment(
+        current_staff().organisation_id, values.segment, read_id(values.segment_version)
+    )

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import url_for
 
+from rollcall.campaigns.copies import preview_top_up
 from rollcall.campaigns.document import campaign_document
 from rollcall.campaigns.drafts import campaign_criteria
 from rollcall.campaigns.form_options import find_chosen_events
@@ -33,6 +34,7 @@ def results_context(campaign: Campaign) -> dict[str, Any]:
         "joined_source_urls": _source_urls(campaign.id, change="joined"),
         "curve": curve,
         "charts": _charts(campaign, curve),
+        "top_up": preview_top_up(campaign),
     }
 
 

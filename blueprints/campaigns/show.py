@@ -16,6 +16,7 @@ from rollcall.audience.preview import MessageText, preview_audience
 from rollcall.campaigns.comparison import compare_with_now
 from rollcall.campaigns.drafts import campaign_criteria, find_campaign
 from rollcall.campaigns.progress import sending_progress
+from rollcall.campaigns.segment_base import find_segment_base
 from rollcall.campaigns.zones import campaign_zones
 from rollcall.errors import InvalidInput
 from rollcall.models import Campaign, CampaignState, Channel, Reason
@@ -59,6 +60,7 @@ def _context(campaign: Campaign) -> dict[str, Any]:
     return {
         "criteria": criteria,
         "audience_sentence": _describe(campaign, criteria),
+        "segment_base": find_segment_base(campaign),
         "doubts": count_doubts(campaign.id),
         "sample": _sample(campaign, criteria) if not over else None,
         **_progress_context(campaign),

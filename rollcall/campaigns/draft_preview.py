@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from rollcall import clock
+from rollcall.audience.criteria import Criteria
 from rollcall.audience.preview import MessageText, Preview, preview_audience
 from rollcall.campaigns.drafts import CampaignDraft, check_draft
 from rollcall.campaigns.on_segment import SnapshotChoice, criteria_to_freeze
@@ -20,7 +21,7 @@ from rollcall.walltime import repeated_moments, resolve_wall_time
 AUDIENCE_FIELDS = frozenset(
     [
         *("criteria", "events", "sources", "cities", "people", "recent_message_hours"),
-        *("rfm_filters", "r", "f", "m", "segment", "snapshot_mode"),
+        *("rfm_filters", "r", "f", "m", "segment", "snapshot_mode", "bump_version"),
         *("exclude_events", "exclude_segments", "exclude_campaigns"),
     ]
 )
@@ -31,10 +32,12 @@ class DraftPreview:
     """What a draft would do if it were sent at its time.
 
     `audience` is None while the audience is not chosen or can't be read; `moment` is None for
-    sending now; `problems` maps fields to what keeps the draft from being scheduled.
+    sending now; `problems` maps fields to what keeps the draft from being scheduled; `criteria`
+    are those that were evaluated: on the snapshot that scheduling would reuse.
     """
 
     draft: CampaignDraft
+    criteria: Criteria
     problems: dict[str, str]
     moment: datetime | None
     audience: Preview | None
@@ -54,13 +57,14 @@ def preview_draft(
     problems = _problems(organisation.id, draft, role)
     moment = _moment(draft)
     text, parts = _read_text(draft)
-    audience = None
+    audience, criteria = None, draft.criteria
     if not AUDIENCE_FIELDS & problems.keys():
-        criteria = criteria_to_freeze(organisation.id, draft.criteria, _snapshot_choice(draft))
+        criteria = criteria_to_freeze(organisation.id, criteria, _snapshot_choice(draft))
         audience = preview_audience(organisation.id, criteria, draft.channel, moment, text)
     parts_each = max(parts.parts, audience.parts_each if audience else 1)
     return DraftPreview(
         draft=draft,
+        criteria=criteria,
         problems=problems,
         moment=moment,
         audience=audience,

@@ -21,10 +21,10 @@ from rollcall.models import (
     Channel,
     OnFailure,
     QuietHours,
-    Recipient,
     Role,
 )
 from rollcall.people.picking import check_people_exist
+from rollcall.snapshots.campaigns import drop_list
 from rollcall.snapshots.segments import PINNED_BUMP, read_snapshot_mode
 from rollcall.walltime import resolve_wall_time
 
@@ -133,7 +133,7 @@ def edit_campaign(
             segment_snapshot_id=None,
             **values,
         )
-        db.session.execute(sa.delete(Recipient).where(Recipient.campaign_id == campaign_id))
+        drop_list(campaign_id)
         record(
             actor,
             "campaign.edit",
@@ -142,29 +142,6 @@ def edit_campaign(
             before=before,
             after=_audited(values),
         )
-
-
-def duplicate_campaign(actor: Actor, campaign_id: int) -> int:
-    """Store a copy as a new draft without its times, and return its id.
-
-    A copy without a time can't be re-processed, so that choice is left behind too; so is the
-    leave to send in quiet hours, unless whoever copies may give it.
-    """
-    original = find_campaign(actor.organisation_id, campaign_id)
-    quiet_hours = QuietHours(original.quiet_hours)
-    if not may_choose(actor.role, quiet_hours):
-        quiet_hours = QuietHours.WAIT
-    draft = CampaignDraft(
-        name=f"Copy of {original.name}"[:200],
-        channel=Channel(original.channel),
-        subject=original.subject,
-        message=original.message,
-        link=original.link,
-        criteria=campaign_criteria(original),
-        quiet_hours=quiet_hours,
-        snapshot_mode=original.snapshot_mode,
-    )
-    return create_campaign(actor, draft)
 
 
 def may_choose(role: Role, quiet_hours: QuietHours) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from rollcall.audience.funnel import EXCLUSIONS
 from rollcall.audience.preview import Preview, preview_audience
 from rollcall.cli.common import acting, acting_options, command_group, emit, json_option
 from rollcall.cli.criteria import criteria_options, read_criteria
@@ -12,6 +13,9 @@ from rollcall.extensions import db
 from rollcall.models import Channel, Organisation
 from rollcall.walltime import resolve_wall_time
 from rollcall.wording import say_clock, say_count, say_money, say_number, say_reason, say_source
+
+# An exclusion was asked for, so that its line is shown also where it leaves out nobody.
+EXCLUDED = tuple(reason.key for reason in EXCLUSIONS)
 
 
 @command_group("audience")
@@ -66,7 +70,7 @@ def preview_lines(preview: Preview, channel: str) -> list[str]:
     lines += [
         f"{say_number(people):>9}  {say_reason(step, people, channel)}"
         for step, people in funnel.items()
-        if people and step not in ("matched", "reachable")
+        if step not in ("matched", "reachable") and (people or step in EXCLUDED)
     ]
     if preview.quiet and preview.quiet.people:
         lines.append(

@@ -8,6 +8,7 @@ from flask import current_app
 from rollcall.actors import Actor
 from rollcall.audience.funnel import STEPS
 from rollcall.campaigns.comparison import compare_with_now
+from rollcall.campaigns.copies import top_up_campaign
 from rollcall.campaigns.document import campaign_document
 from rollcall.campaigns.drafts import NEEDS_TIME, CampaignDraft, create_campaign, find_campaign
 from rollcall.campaigns.listing import list_campaigns
@@ -25,8 +26,9 @@ from rollcall.campaigns.scheduling import (
     schedule_campaign,
     send_campaign_now,
 )
+from rollcall.campaigns.segment_base import describe_segment_base
 from rollcall.cli.common import acting, acting_options, command_group, emit, json_option
-from rollcall.cli.criteria import criteria_options, read_criteria
+from rollcall.cli.criteria import create_people_option, criteria_options, read_criteria
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
 from rollcall.models import AudienceMode, Campaign, Channel, OnFailure, Organisation, QuietHours
@@ -56,6 +58,7 @@ def campaign_commands() -> None:
 @click.option("--subject", default="")
 @click.option("--link", default="", help="What %%LINK%% becomes.")
 @criteria_options
+@create_people_option
 @click.option("--at", "local_time", metavar="2026-11-29T10:00", help="Schedule for local time.")
 @click.option("--timezone", help="The zone of --at (default: the organisation's).")
 @click.option(
@@ -70,6 +73,20 @@ def campaign_commands() -> None:
 )
 @click.option("--not-after", metavar="2026-11-29T18:00", help="Send nothing after this local time.")
 @click.option("--now", "at_once", is_flag=True, help="Send as soon as the scheduler looks.")
+@click.option(
+    "--snapshot-mode",
+    metavar="reuse|refresh",
+    help="With --segment: freeze from its snapshot (reuse, default) or a new one (refresh).",
+)
+@click.option(
+    "--bump-version", is_flag=True, help="With --segment: make a new version of it first."
+)
+@click.option(
+    "--force",
+    "force_snapshot",
+    is_flag=True,
+    help="With --segment: take another snapshot even where there is one.",
+)
 @click.option("--draft", is_flag=True, help="Only store it; schedule it later.")
 @click.option("--reprocess", is_flag=True, help="Compute the audience again at send time.")
 @click.option(
@@ -80,7 +97,7 @@ def campaign_commands() -> None:
 def create(org_slug: str | None, as_email: str | None, as_json: bool, **options: Any) -> None:
     """Create a campaign; with --at or --now it is scheduled and its audience frozen."""
     actor = acting(org_slug, as_email)
-    draft = _read_draft(db.session.get_one(Organisation, actor.organisation_id), options)
+    draft = _read_draft(actor, db.session.get_one(Organisation, actor.organisation_id), options)
     campaign_id = create_campaign(actor, draft)
     if options["at_once"] and not options["draft"]:
         _send(actor, campaign_id)
@@ -89,7 +106,7 @@ def create(org_slug: str | None, as_email: str | None, as_json: bool, **options:
     _show(actor, campaign_id, as_json)
 
 
-def _read_draft(organisation: Organisation, options: dict[str, Any]) -> CampaignDraft:
+def _read_draft(actor: Actor, organisation: Organisation, options: dict[str, Any]) -> CampaignDraft:
     if options["at_once"] and options["local_time"]:
         raise InvalidInput({"--now": "Choose --now or --at, not both."})
     if options["reprocess"] and not options["local_time"]:
@@ -100,7 +117,7 @@ def _read_draft(organisation: Organisation, options: dict[str, Any]) -> Campaign
         message=options["message"],
         subject=options["subject"],
         link=options["link"],
-        criteria=read_criteria(organisation, options),
+        criteria=read_criteria(organisation, options, actor if options["create_people"] else None),
         audience_mode=AudienceMode.REPROCESS if options["reprocess"] else AudienceMode.FROZEN,
         on_failure=OnFailure(options["on_failure"]),
         local_time=options["local_time"],
@@ -108,6 +125,9 @@ def _read_draft(organisation: Organisation, options: dict[str, Any]) -> Campaign
         repeated=options["repeated"],
         quiet_hours=QuietHours(options["quiet_hours"]),
         not_after=options["not_after"],
+        snapshot_mode=options["snapshot_mode"],
+        bump_version=options["bump_version"],
+        force_snapshot=options["force_snapshot"],
     )
 
 
@@ -215,6 +235,16 @@ _verb("pause", pause_campaign, "Stop sending within one batch.")
 _verb("resume", resume_campaign, "Let a paused campaign go on.")
 
 
+@campaign_commands.command("top-up")
+@click.argument("campaign_id", metavar="ID", type=int)
+@acting_options
+@json_option
+def top_up(campaign_id: int, org_slug: str | None, as_email: str | None, as_json: bool) -> None:
+    """Write a draft for those who joined a completed campaign's audience since."""
+    actor = acting(org_slug, as_email)
+    _show(actor, top_up_campaign(actor, campaign_id), as_json)
+
+
 @campaign_commands.command("review")
 @click.argument("campaign_id", metavar="ID", type=int)
 @click.option("--decision", type=click.Choice(REVIEW_DECISIONS), required=True)
@@ -261,6 +291,7 @@ def _lines(campaign: Campaign, document: dict[str, Any]) -> list[str]:
     if campaign.not_after:
         zone = campaign.scheduled_timezone or campaign.organisation.timezone
         lines.append(f"Not after          {say_time(campaign.not_after, zone)}")
+    lines += _segment_lines(campaign)
     if campaign.state_note:
         lines.append(campaign.state_note)
     estimate, final = metadata["estimated_recipients"], metadata["actual_recipients"]
@@ -283,6 +314,11 @@ def _lines(campaign: Campaign, document: dict[str, Any]) -> list[str]:
         if text:
             lines.append(text)
     return lines
+
+
+def _segment_lines(campaign: Campaign) -> list[str]:
+    base = describe_segment_base(campaign)
+    return [f"Segment            {base}"] if base else []
 
 
 def _change_lines(document: dict[str, Any]) -> list[str]:

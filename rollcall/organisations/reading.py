@@ -20,6 +20,11 @@ def find_organisation(slug: str) -> Organisation:
     return found
 
 
+def find_own_organisation(organisation_id: int) -> Organisation:
+    """Return the organisation of whoever acts."""
+    return db.session.get_one(Organisation, organisation_id)
+
+
 def list_staff(organisation_id: int) -> list[StaffMember]:
     """Return an organisation's staff members, the active ones first, by e-mail address."""
     return list(

@@ -1,17 +1,32 @@
-"""Hand-picked people: a list of phones, e-mails or numbers, or a CSV, turned into people."""
+"""Hand-picked people: a list of phones, e-mails or numbers, or a CSV, turned into people.
 
+A list may name people as e-mail programs write them: Sarah Lee <sarah@example.org>.
+"""
+
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from rollcall import clock
+from rollcall.actors import Actor, record
+from rollcall.audience.criteria import MAX_PEOPLE
 from rollcall.errors import InvalidInput
-from rollcall.extensions import db
+from rollcall.extensions import db, write
 from rollcall.models import Organisation, Person
-from rollcall.people.identity import match_people
-from rollcall.people.reading.contacts import Contact
+from rollcall.people.details import CheckedPerson
+from rollcall.people.facts import refresh_facts
+from rollcall.people.identity import (
+    insert_people,
+    load_known_people,
+    lock_people,
+    match_people,
+    person_values,
+)
+from rollcall.people.reading.contacts import LONGEST_NAME, Contact, split_name
 from rollcall.people.reading.emails import normalise_email
 from rollcall.people.reading.errors import UnreadableFile, UnreadableValue
 from rollcall.people.reading.mapping import propose_mapping
@@ -23,19 +38,40 @@ from rollcall.people.reading.table import Table
 # No country has phones this short, so that a shorter number is a person's own in Rollcall.
 _LONGEST_ID = 6
 _NUMBER_HEADINGS = ("person", "person id", "person_id", "id")
+_WITH_A_NAME = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]+)>")
+NOBODY = "nobody in this organisation has this address"
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Somebody whose address is valid but whom nobody here is: they can be added."""
+
+    word: str  # what stands for them in the list, such as "line 3"
+    contact: Contact
+
+    def to_text(self) -> str:
+        """Return them as a line of a list that is read as the same person."""
+        name = f"{self.contact.first_name} {self.contact.last_name}".replace(",", " ").strip()
+        addresses = " ".join(filter(None, (self.contact.phone, self.contact.email)))
+        return f"{name} <{addresses}>" if name or " " in addresses else addresses
 
 
 @dataclass(frozen=True)
 class Picked:
-    """The people found, each once, and what could not be found, each with the reason."""
+    """The people found, each once, and what could not be found, each with the reason.
+
+    `missing` are those of the unknown who can be added; `created` those who were.
+    """
 
     person_ids: tuple[int, ...]
     unknown: tuple[tuple[str, str], ...]
+    missing: tuple[Missing, ...] = ()
+    created: tuple[int, ...] = ()
 
 
 def pick_people(organisation: Organisation, words: Iterable[str]) -> Picked:
     """Return the people for phones, e-mail addresses and person numbers, one a word."""
-    contacts: list[tuple[str, Contact]] = []
+    contacts: list[Missing] = []
     numbers: list[tuple[str, int]] = []
     unknown: list[tuple[str, str]] = []
     for word in filter(None, (word.strip() for word in words)):
@@ -43,12 +79,12 @@ def pick_people(organisation: Organisation, words: Iterable[str]) -> Picked:
             numbers.append((word, int(word)))
             continue
         try:
-            contacts.append((word, _contact(word, organisation.country)))
+            contacts.append(Missing(word, _contact(word, organisation.country)))
         except UnreadableValue as error:
             unknown.append((word, str(error)))
-    found = _find_contacts(organisation.id, contacts, unknown)
+    found, missing = _find_contacts(organisation.id, contacts, unknown)
     found |= _find_numbers(organisation.id, numbers, unknown)
-    return Picked(tuple(sorted(found)), tuple(unknown))
+    return Picked(tuple(sorted(found)), tuple(unknown), missing)
 
 
 def pick_people_from_csv(organisation: Organisation, file: BinaryIO) -> Picked:
@@ -67,16 +103,48 @@ def pick_people_from_csv(organisation: Organisation, file: BinaryIO) -> Picked:
         return pick_people(
             organisation, (row.cells[number_column] for row in rows if isinstance(row, Record))
         )
-    contacts: list[tuple[str, Contact]] = []
+    contacts: list[Missing] = []
     unknown: list[tuple[str, str]] = []
     zone = ZoneInfo(organisation.timezone)
     for row in read_people_rows(table, mapping, organisation.country, zone):
         if isinstance(row, Rejection):
             unknown.append((f"line {row.line}", row.reason))
         else:
-            contacts.append((f"line {row.line}", row.contact))
-    found = _find_contacts(organisation.id, contacts, unknown)
-    return Picked(tuple(sorted(found)), tuple(unknown))
+            contacts.append(Missing(f"line {row.line}", row.contact))
+        if len(contacts) > MAX_PEOPLE:
+            raise InvalidInput({"people": f"At most {MAX_PEOPLE:,} people can be picked by hand."})
+    found, missing = _find_contacts(organisation.id, contacts, unknown)
+    return Picked(tuple(sorted(found)), tuple(unknown), missing)
+
+
+def create_missing_people(actor: Actor, picked: Picked) -> Picked:
+    """Add everybody who is missing and return the choice with them in it.
+
+    Whoever became known in the meantime is found and not added again, and two lines about the
+    same person add one. What can't be read stays unknown.
+    """
+    if not picked.missing:
+        return picked
+    with write():
+        lock_people(actor.organisation_id)
+        contacts = [missing.contact for missing in picked.missing]
+        known = load_known_people(actor.organisation_id, contacts)
+        added: list[Contact] = []
+        found: set[int] = set()
+        for contact in contacts:
+            key = known.match(contact)
+            if key is None:
+                added.append(contact)
+                key = -len(added)
+            known.learn(key, contact)
+            found.add(key)
+        created = _add_contacts(actor, added)
+    added_now = {(missing.word, NOBODY) for missing in picked.missing}
+    return Picked(
+        tuple(sorted({*picked.person_ids, *(key for key in found if key > 0), *created})),
+        tuple(entry for entry in picked.unknown if entry not in added_now),
+        created=tuple(created),
+    )
 
 
 def check_people_exist(organisation_id: int, person_ids: Sequence[int]) -> None:
@@ -103,24 +171,49 @@ def _number_column(header: list[str]) -> int | None:
 
 
 def _contact(word: str, country: str) -> Contact:
-    if "@" in word:
-        return Contact(phone=None, email=normalise_email(word), first_name="", last_name="")
-    return Contact(phone=normalise_phone(word, country), email=None, first_name="", last_name="")
+    named = _WITH_A_NAME.fullmatch(word)
+    text = named["address"] if named else word
+    emails = [piece for piece in text.split() if "@" in piece]
+    phone = " ".join(piece for piece in text.split() if "@" not in piece)
+    if not named and emails:
+        emails, phone = [word], ""
+    first, last = split_name(named["name"].strip(" \"'")) if named else ("", "")
+    return Contact(
+        phone=normalise_phone(phone, country) if phone or not emails else None,
+        email=normalise_email(" ".join(emails)) if emails else None,
+        first_name=first[:LONGEST_NAME],
+        last_name=last[:LONGEST_NAME],
+    )
+
+
+def _add_contacts(actor: Actor, contacts: list[Contact]) -> list[int]:
+    now = clock.now()
+    people = [CheckedPerson(**asdict(contact)) for contact in contacts]
+    ids = insert_people(
+        [person_values(actor.organisation_id, now, **asdict(person)) for person in people]
+    )
+    if ids:
+        refresh_facts(actor.organisation_id, ids)
+    for person_id, person in zip(ids, people, strict=True):
+        record(actor, "person.add", "person", person_id, after=asdict(person))
+    return ids
 
 
 def _find_contacts(
     organisation_id: int,
-    contacts: list[tuple[str, Contact]],
+    contacts: list[Missing],
     unknown: list[tuple[str, str]],
-) -> set[int]:
+) -> tuple[set[int], tuple[Missing, ...]]:
     found: set[int] = set()
-    matched = match_people(organisation_id, [contact for _, contact in contacts])
-    for (word, _), person_id in zip(contacts, matched, strict=True):
+    missing: list[Missing] = []
+    matched = match_people(organisation_id, [one.contact for one in contacts])
+    for one, person_id in zip(contacts, matched, strict=True):
         if person_id is None:
-            unknown.append((word, "nobody in this organisation has this address"))
+            unknown.append((one.word, NOBODY))
+            missing.append(one)
         else:
             found.add(person_id)
-    return found
+    return found, tuple(missing)
 
 
 def _find_numbers(

@@ -58,8 +58,10 @@ def test_from_the_draft_to_the_figures(
     assert shown["settings"] == {
         "recipient_mode": "events",
         "segment_id": None,
+        "segment": None,
         "segment_version": None,
         "snapshot_mode": None,
+        "segment_snapshot": None,
         "frozen_at": "2026-11-27T19:00:00Z",
         "frozen_contact_ids": [1, 2, 3],
         "original_segment_id": None,

@@ -55,9 +55,44 @@ HUGE = 10**30
             "Give 0 or more.",
         ),
         (
-            {**DRAFT, "targeting_criteria": {"events": ["party"], "segment": 4}},
-            "targeting_criteria.segment",
+            {**DRAFT, "targeting_criteria": {"events": ["party"], "people_of": 4}},
+            "targeting_criteria.people_of",
             "There is no such field here.",
+        ),
+        (
+            {**DRAFT, "targeting_criteria": {"segment": 4}},
+            "targeting_criteria.segment",
+            "Give a segment's slug",
+        ),
+        (
+            {**DRAFT, "targeting_criteria": {"segment": {"slug": "vip", "version": "4"}}},
+            "targeting_criteria.segment.version",
+            "Give a whole number.",
+        ),
+        (
+            {**DRAFT, "targeting_criteria": {"segment": "vip"}},
+            "targeting_criteria.segment",
+            "There is no segment 'vip'.",
+        ),
+        (
+            {**DRAFT, "targeting_criteria": {"events": ["party"], "exclude_campaigns": [99]}},
+            "targeting_criteria.exclude_campaigns",
+            "There is no campaign 99.",
+        ),
+        (
+            {**DRAFT, "targeting_criteria": {"events": ["party"], "exclude_campaigns": ["1"]}},
+            "targeting_criteria.exclude_campaigns.0",
+            "Give campaigns' numbers",
+        ),
+        (
+            {**DRAFT, "snapshot_mode": "x"},
+            "snapshot_mode",
+            "Unsupported snapshot mode 'x': use reuse or refresh",
+        ),
+        (
+            {**DRAFT, "snapshot_mode": "reuse"},
+            "snapshot_mode",
+            "This is for campaigns on a segment: choose one first.",
         ),
         ({**DRAFT, "scheduled_at": "tomorrow"}, "scheduled_at", "as 2026-11-29T15:00:00Z"),
         ({**DRAFT, "scheduled_at": "2100-01-01T10:00:00"}, "scheduled_at", "offset from UTC"),

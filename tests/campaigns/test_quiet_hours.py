@@ -8,10 +8,10 @@ import sqlalchemy as sa
 
 from rollcall.audience.criteria import Criteria
 from rollcall.audience.preview import preview_audience
+from rollcall.campaigns.copies import duplicate_campaign
 from rollcall.campaigns.document import campaign_document
 from rollcall.campaigns.drafts import (
     create_campaign,
-    duplicate_campaign,
     edit_campaign,
     find_campaign,
 )

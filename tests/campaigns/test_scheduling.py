@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 
 from rollcall.audience.criteria import Criteria, ScoreRange
+from rollcall.campaigns.copies import duplicate_campaign
 from rollcall.campaigns.drafts import (
     NEEDS_EVENTS,
     NEEDS_TIME,
     create_campaign,
-    duplicate_campaign,
     edit_campaign,
 )
 from rollcall.campaigns.scheduling import (

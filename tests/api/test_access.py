@@ -59,6 +59,15 @@ CALLS: list[tuple[str, str, Any, int]] = [
     ("POST", "/events/party/plan/amendments", AMENDMENT, 409),
     ("PUT", "/events/1/plan", PLAN, 200),
     ("POST", "/events/party/plan/lock", {}, 200),
+    ("GET", "/segments", None, 200),
+    ("POST", "/segments", {"name": "Party", "criteria": {"events": ["party"]}}, 201),
+    ("GET", "/segments/1", None, 200),
+    ("PATCH", "/segments/1", {"name": "Everybody at the party"}, 200),
+    ("GET", "/segments/1/snapshots", None, 200),
+    ("POST", "/segments/1/snapshots", {}, 200),
+    ("GET", "/segments/1/snapshots/1", None, 200),
+    ("GET", "/segments/1/members", None, 200),
+    ("GET", "/segments/1/usage", None, 200),
     ("GET", "/inbox", None, 200),
     ("POST", "/inbox/1/decide", {"decision": "ignore"}, 200),
     ("GET", "/campaigns", None, 200),
@@ -101,6 +110,8 @@ def make_first(program: Program) -> None:
     """A campaign, and a segment with a snapshot; each has the id 1."""
     assert program.post("/campaigns", LATER).get_json()["id"] == 1
     segment = {"name": "VIP", "criteria": {"events": ["party"]}}
+    assert program.post("/segments", segment).get_json()["id"] == 1
+    assert program.post("/segments/1/snapshots").get_json()["id"] == 1
 
 
 @pytest.fixture

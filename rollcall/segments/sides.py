@@ -17,7 +17,7 @@ from rollcall.errors import InvalidInput
 from rollcall.extensions import db
 from rollcall.models import Segment, SegmentMember, SegmentSnapshot, SegmentVersion
 from rollcall.segments.records import LARGEST_ID, find_version, version_criteria
-from rollcall.snapshots.segments import find_snapshot, latest_snapshot
+from rollcall.snapshots.segments import find_snapshot, latest_snapshot, list_snapshots
 from rollcall.temporary import filled_temporary
 from rollcall.wording import say_time
 
@@ -73,12 +73,15 @@ class Side:
         }
 
 
-def find_side(segment: Segment, word: str, field: str) -> Side:
+def find_side(segment: Segment, word: str | None, field: str) -> Side:
     """Return the side that a word means: a snapshot's id, "v3" (its latest), "now", "now:3".
 
-    Raises InvalidInput naming the field for another word and for a version without a snapshot,
-    NotFound for a version or snapshot that the segment has not.
+    Without a word it is the segment's newest snapshot. Raises InvalidInput naming the field for
+    another word and where there is no snapshot, NotFound for a version or snapshot that the
+    segment has not.
     """
+    if not word:
+        return _newest_side(segment, field)
     found = _WORD.fullmatch(word.strip().lower())
     if found is None:
         raise InvalidInput({field: UNREADABLE})
@@ -91,6 +94,13 @@ def find_side(segment: Segment, word: str, field: str) -> Side:
             raise InvalidInput({field: _no_snapshot(segment, version)})
         return snapshot_side(segment, snapshot)
     return snapshot_side(segment, find_snapshot(segment, _small(found["id"], field)))
+
+
+def _newest_side(segment: Segment, field: str) -> Side:
+    newest = list_snapshots(segment, limit=1).rows
+    if not newest:
+        raise InvalidInput({field: _no_snapshot(segment, find_version(segment))})
+    return snapshot_side(segment, newest[0])
 
 
 def _small(figures: str, field: str) -> int:

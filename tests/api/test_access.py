@@ -32,6 +32,7 @@ CALLS: list[tuple[str, str, Any, int]] = [
     ("POST", "/audience/preview", {"criteria": {"events": ["party"]}, "channel": "sms"}, 200),
     ("GET", "/people", None, 200),
     ("POST", "/people", {"email": "new@example.org"}, 201),
+    ("POST", "/people/pick", {"addresses": ["+14165550123"]}, 200),
     ("POST", "/people/import", "email\nnew2@example.org\n", 200),
     ("GET", "/people/1", None, 200),
     ("PATCH", "/people/1", {"city": "Toronto"}, 200),
@@ -68,6 +69,8 @@ CALLS: list[tuple[str, str, Any, int]] = [
     ("GET", "/segments/1/snapshots/1", None, 200),
     ("GET", "/segments/1/members", None, 200),
     ("GET", "/segments/1/usage", None, 200),
+    ("GET", "/segments/1/compare", None, 200),
+    ("GET", "/segments/1/compare/people", None, 200),
     ("GET", "/inbox", None, 200),
     ("POST", "/inbox/1/decide", {"decision": "ignore"}, 200),
     ("GET", "/campaigns", None, 200),
@@ -83,6 +86,7 @@ CALLS: list[tuple[str, str, Any, int]] = [
     ("POST", "/campaigns/1/segment-version", {"decision": "keep"}, 409),
     ("POST", "/campaigns/1/preview", {}, 200),
     ("POST", "/campaigns/1/duplicate", {}, 201),
+    ("POST", "/campaigns/1/top-up", {}, 409),
     ("GET", "/campaigns/1/recipients", None, 200),
     ("GET", "/campaigns/1/doubts", None, 200),
     ("POST", "/campaigns/1/doubts", {"decision": "sent"}, 409),
@@ -97,7 +101,7 @@ CALLS: list[tuple[str, str, Any, int]] = [
 ]
 # What belongs to no organisation but to all of them.
 SHARED = {"/installation", "/providers"}
-READS = {"/audience/preview", "/campaigns/1/preview"}
+READS = {"/audience/preview", "/campaigns/1/preview", "/people/pick"}
 
 
 def send(program: Program, method: str, path: str, body: Any) -> Any:

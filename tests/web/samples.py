@@ -26,7 +26,9 @@ from rollcall.people.inbox import list_inbox
 from rollcall.plans.reading import read_items
 from rollcall.plans.records import lock_plan, set_plan, start_production
 from rollcall.providers.base import Inbound
+from rollcall.segments.records import SegmentDraft, create_segment
 from rollcall.sending.inbound import receive_inbound
+from rollcall.snapshots.segments import ensure_segment_snapshot
 from tests.factories import attend, make_event, make_organisation, make_person, make_staff
 from tests.web.browser import PASSWORD, Browser
 
@@ -41,7 +43,9 @@ SAMPLES: dict[str, Callable[["World"], object]] = {
     "reference": lambda world: "1-1-0000000000000001",
     "run_id": lambda world: world.run_id,
     "secret": lambda world: "no secret of ours",
+    "segment_key": lambda world: world.segment_slug,
     "slug": lambda world: world.event_slug,
+    "snapshot_id": lambda world: world.snapshot_id,
     "staff_id": lambda world: world.colleague.id,
     "token_id": lambda world: world.token_id,
 }
@@ -85,10 +89,18 @@ class World:
         )
         self.campaign_id = create_campaign(self.actor, draft)
         self._produce(mark)
+        self.segment_slug = self._segment(f"{slug}-segment", mark)
         file = io.BytesIO(b"First name,Phone\n" + f"{mark},not a phone\n".encode())
         self.message_id = self._inbound(person.phone or "", f"{mark}, please stop this")
         self.alert_id = self._alert(f"{mark} was due while nobody looked.")
         self.run_id = import_people(file, self.actor, file_name=f"{mark}.csv")["id"]
+
+    def _segment(self, slug: str, mark: str) -> str:
+        """Keep whoever is at the event as a segment, with a snapshot."""
+        criteria = Criteria(events=(self.event_slug,))
+        create_segment(self.actor, SegmentDraft(mark, criteria, slug=slug))
+        self.snapshot_id = ensure_segment_snapshot(self.actor, slug).id
+        return slug
 
     def _produce(self, mark: str) -> None:
         """Put the event's plan into production, with fewer boxes than it takes."""

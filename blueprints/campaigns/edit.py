@@ -26,7 +26,7 @@ STORING = ("continue", "draft")
 @staff_only
 def new() -> ResponseReturnValue:
     """Show an empty form, with the event or segment chosen that the address names."""
-    chosen = (request.args.get(name, "").replace("\0", "") for name in ("event", "segment"))
+    chosen = (request.args.get(name, "") for name in ("event", "segment"))
     return render_form(blank_values(current_staff().organisation, *chosen))
 
 

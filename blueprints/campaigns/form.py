@@ -117,22 +117,15 @@ def values_of(campaign: Campaign) -> FormValues:
         criteria = campaign_criteria(campaign)
     except InvalidInput:
         criteria = Criteria()
-    scores: Any = {
-        f"{letter}_{end}": str(limit)
-        for letter, limits in criteria.scores.items()
-        for end, limit in (("min", limits.low), ("max", limits.high))
-    }
     return FormValues(
         name=campaign.name,
         channel=campaign.channel,
         subject=campaign.subject,
         message=campaign.message,
         link=campaign.link,
-        **_audience_values(campaign, criteria),
-        sources=tuple(source.key for source in criteria.sources),
-        cities=", ".join(criteria.cities),
+        **criteria_values(criteria),
+        **_segment_values(campaign, criteria),
         recent_message_hours=str(criteria.window_hours),
-        people=criteria.people or (),
         when="later" if campaign.scheduled_at else "now",
         scheduled_local_time=campaign.scheduled_local_time or "",
         scheduled_timezone=campaign.scheduled_timezone or campaign.organisation.timezone,
@@ -142,31 +135,41 @@ def values_of(campaign: Campaign) -> FormValues:
         reprocess=campaign.audience_mode == AudienceMode.REPROCESS,
         on_failure=campaign.on_failure,
         version=campaign.version,
-        **scores,
     )
 
 
-def _audience_values(campaign: Campaign, criteria: Criteria) -> dict[str, Any]:
+def criteria_values(criteria: Criteria) -> dict[str, Any]:
     """Return the fields that say by what people are chosen and who is left out."""
-    segment, by_segment = criteria.segment, criteria.segment is not None
-    values: dict[str, Any] = {
-        "mode": "people" if criteria.people is not None else "events",
-        "events": () if by_segment else criteria.events,
+    by_segment = criteria.segment is not None and criteria.people is None
+    scores = {
+        f"{letter}_{end}": str(limit)
+        for letter, limits in criteria.scores.items()
+        for end, limit in (("min", limits.low), ("max", limits.high))
+    }
+    return {
+        "mode": "people" if criteria.people is not None else "segment" if by_segment else "events",
+        "events": () if criteria.segment else criteria.events,
+        "sources": tuple(source.key for source in criteria.sources),
+        "cities": ", ".join(criteria.cities),
+        "people": criteria.people or (),
         "exclude_events": criteria.exclude_events,
         "exclude_segments": criteria.exclude_segments,
         "exclude_campaigns": criteria.exclude_campaigns,
+        **scores,
     }
-    if segment is not None and criteria.people is None:
-        values |= {
-            "mode": "segment",
-            "segment": segment.slug,
-            "segment_version": str(segment.version or ""),
-            "segment_events": criteria.events,
-            "snapshot_mode": campaign.snapshot_mode or SnapshotMode.REUSE,
-            "bump_version": campaign.bump_version,
-            "force_snapshot": campaign.force_snapshot,
-        }
-    return values
+
+
+def _segment_values(campaign: Campaign, criteria: Criteria) -> dict[str, Any]:
+    if criteria.segment is None or criteria.people is not None:
+        return {}
+    return {
+        "segment": criteria.segment.slug,
+        "segment_version": str(criteria.segment.version or ""),
+        "segment_events": criteria.events,
+        "snapshot_mode": campaign.snapshot_mode or SnapshotMode.REUSE,
+        "bump_version": campaign.bump_version,
+        "force_snapshot": campaign.force_snapshot,
+    }
 
 
 def read_values(
@@ -197,7 +200,7 @@ def read_values(
 
 
 def _read_slugs(form: MultiDict[str, str], name: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(slug.replace("\0", "") for slug in form.getlist(name)))
+    return tuple(dict.fromkeys(form.getlist(name)))
 
 
 def _read_exclusions(form: MultiDict[str, str]) -> dict[str, Any]:
@@ -218,7 +221,7 @@ def _read_exclusions(form: MultiDict[str, str]) -> dict[str, Any]:
 
 
 def _read_segment(text: str) -> SegmentChoice:
-    slug, _, version = text.replace("\0", "").partition("@")
+    slug, _, version = text.partition("@")
     return SegmentChoice(slug, read_id(version))
 
 

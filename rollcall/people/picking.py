@@ -39,6 +39,8 @@ from rollcall.people.reading.table import Table
 _LONGEST_ID = 6
 _NUMBER_HEADINGS = ("person", "person id", "person_id", "id")
 _WITH_A_NAME = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]+)>")
+_ADDRESSES = {"phone", "other_phone", "email", "buyer_phone", "buyer_email"}
+NO_COLUMN = "No column of the file holds phones, e-mail addresses or numbers of people."
 NOBODY = "nobody in this organisation has this address"
 
 
@@ -98,6 +100,8 @@ def pick_people_from_csv(organisation: Organisation, file: BinaryIO) -> Picked:
         raise InvalidInput({"people": f"The file can't be read: {error}."}) from error
     mapping = propose_mapping(table.header, table.sample, "people", organisation.country)
     number_column = _number_column(table.header)
+    if number_column is None and not _ADDRESSES & set(mapping.columns):
+        raise InvalidInput({"people": NO_COLUMN})
     if number_column is not None and not {"phone", "email"} & set(mapping.columns):
         rows = table.rows()
         return pick_people(

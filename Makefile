@@ -77,6 +77,7 @@ chaos: install-dev ## Kill processes while they send, against real gateways, on 
 	ROLLCALL_TEST_RACES=1000 ROLLCALL_TEST_WRITERS_SECONDS=60 \
 		$(BIN)/pytest -q tests/sending/test_failing_databases.py --database postgresql
 
-bench: install-dev ## Measure preview, freeze, re-process and sending on both databases.
+bench: install-dev ## Measure audiences, segments and sending on both databases.
 	$(BIN)/python -m benchmarks.audience
+	$(BIN)/python -m benchmarks.segments
 	$(BIN)/python -m benchmarks.sending

@@ -15,6 +15,7 @@ from rollcall.audience.criteria import Criteria
 from rollcall.audience.rfm import compute_rfm
 from rollcall.campaigns.drafts import CampaignDraft, create_campaign
 from rollcall.campaigns.scheduling import schedule_campaign
+from rollcall.demo.extras import add_plan, add_segments
 from rollcall.demo.people import invent_people
 from rollcall.events.records import EventDraft, create_event, find_event
 from rollcall.extensions import db, write
@@ -100,6 +101,8 @@ def load_story(seconds: float) -> Story:
     _add_event(founder, people)
     _leave_some_out(founder, people)
     compute_rfm(founder)
+    add_segments(founder, EVENT, people[-8:])
+    add_plan(founder, EVENT)
     story = find_story()
     assert story is not None
     schedule_story(story, seconds)

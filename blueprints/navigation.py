@@ -19,6 +19,7 @@ NAVIGATION = (
     ("Campaigns", "campaigns.index"),
     ("Events", "events.index"),
     ("People", "people.index"),
+    ("Segments", "segments.index"),
     ("Inbox", "inbox.index"),
     ("Imports", "imports.index"),
     ("Outbox", "outbox.index"),

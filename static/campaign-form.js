@@ -1,7 +1,7 @@
-// The campaign form: an answer that is older than what stands in the form is never shown.
+// A form with a preview beside it, of a campaign or a segment: an answer that is older than what stands in the form is never shown.
 "use strict";
 
-const form = document.getElementById("campaign-form");
+const form = document.querySelector("form[data-owner]");
 const preview = document.getElementById("preview");
 
 // Whatever is being computed is about the form as it was, so it is given up at once; the request

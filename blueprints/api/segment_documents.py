@@ -89,6 +89,9 @@ class VersionUseDocument(BaseModel):
 
     version: int
     campaigns: int
+    needs_decision: int = Field(
+        description="How many of them neither keep this version nor adopted the live one."
+    )
 
 
 class UsingCampaign(BaseModel):

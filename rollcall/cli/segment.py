@@ -324,9 +324,9 @@ def _use_line(use: Use) -> str:
 def _outdated(segment: Segment, lines: list[VersionUse]) -> list[str]:
     """Say which scheduled campaigns stand on earlier versions, and what can be done."""
     return [
-        f"  {say_count(line.scheduled, 'scheduled campaign')} "
-        f"{'stands' if line.scheduled == 1 else 'stand'} on version {line.version}: "
+        f"  {say_count(line.unpinned, 'scheduled campaign')} "
+        f"{'stands' if line.unpinned == 1 else 'stand'} on version {line.version}: "
         f"flask segment keep ID, or flask segment adopt ID for version {segment.version}"
         for line in lines
-        if line.version < segment.version
+        if line.version < segment.version and line.unpinned
     ]

@@ -79,7 +79,12 @@ def usage_document(usage: Usage) -> dict[str, Any]:
         "segment": usage.segment.slug,
         "version": usage.segment.version,
         "scheduled_by_version": [
-            {"version": line.version, "campaigns": line.scheduled} for line in usage.by_version
+            {
+                "version": line.version,
+                "campaigns": line.scheduled,
+                "needs_decision": line.unpinned if line.version < usage.segment.version else 0,
+            }
+            for line in usage.by_version
         ],
         "campaigns_by_status": {state.value: count for state, count in usage.by_state.items()},
         "scheduled": [_use_document(use) for use in usage.scheduled],

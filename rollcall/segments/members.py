@@ -6,7 +6,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from rollcall.audience.membership import SetShape, Values, people_of, read_version_shape
+from rollcall.audience.criteria import Criteria
+from rollcall.audience.membership import (
+    SetShape,
+    Values,
+    people_of,
+    read_shape,
+    read_version_shape,
+)
 from rollcall.errors import NotFound
 from rollcall.extensions import db
 from rollcall.models import Person, Segment, SegmentSnapshot, SegmentVersion
@@ -71,6 +78,18 @@ def count_members(members: Members) -> int:
     if members.snapshot is not None:
         return members.snapshot.people
     people, values = _people(members)
+    return db.session.scalar(sa.select(sa.func.count()).select_from(people), values) or 0
+
+
+def count_people(organisation_id: int, criteria: Criteria) -> int:
+    """Return how many people a segment by these criteria would hold now.
+
+    Raises InvalidInput where nothing is chosen, and naming what there is not.
+    """
+    criteria.check_chooses_somebody()
+    shape, values = read_shape(organisation_id, criteria)
+    values["organisation_id"] = organisation_id
+    people = people_of(shape, "").subquery("members")
     return db.session.scalar(sa.select(sa.func.count()).select_from(people), values) or 0
 
 

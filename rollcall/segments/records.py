@@ -1,7 +1,7 @@
 """Segments: created, edited into new versions, found and listed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,6 +26,11 @@ NO_SEGMENTS = (
     "A segment can't be built on other segments, so that each version says all by itself: "
     "choose events and filters, or combine segments in the campaign."
 )
+NO_PEOPLE = (
+    "A list of people can't be narrowed by rules: give the people alone, or the rules alone."
+)
+# What follows a segment's place in addresses already.
+RESERVED = ("new",)
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class SegmentDraft:
     criteria: Criteria | None = None
     people: tuple[int, ...] | None = None
     slug: str = ""
+    problems: Mapping[str, str] = field(default_factory=dict)  # of what could not be read
 
     @property
     def kind(self) -> SegmentKind:
@@ -248,7 +254,7 @@ def _list_people(version_id: int, people: sa.Select[*tuple[Any, ...]]) -> None:
 
 def _check(organisation_id: int, draft: SegmentDraft) -> tuple[str, str | None]:
     """Return the name and the definition to store; raises InvalidInput."""
-    problems: dict[str, str] = {}
+    problems = dict(draft.problems)
     name = draft.name.strip()
     if not name or len(name) > LONGEST_NAME:
         problems["name"] = f"Give the segment a name of at most {LONGEST_NAME} characters."
@@ -259,7 +265,7 @@ def _check(organisation_id: int, draft: SegmentDraft) -> tuple[str, str | None]:
         else:
             definition = _check_criteria(organisation_id, draft.criteria or Criteria())
     except InvalidInput as error:
-        problems |= error.fields
+        problems = error.fields | problems
     if problems:
         raise InvalidInput(problems)
     return name, definition
@@ -276,8 +282,10 @@ def _check_list(organisation_id: int, draft: SegmentDraft) -> None:
 
 def _check_criteria(organisation_id: int, criteria: Criteria) -> str:
     if criteria.segment or criteria.exclude_segments:
-        field = "segment" if criteria.segment else "exclude_segments"
-        raise InvalidInput({field: NO_SEGMENTS})
+        name = "segment" if criteria.segment else "exclude_segments"
+        raise InvalidInput({name: NO_SEGMENTS})
+    if criteria.people is not None:
+        raise InvalidInput({"people": NO_PEOPLE})
     criteria.check_chooses_somebody()
     read_shape(organisation_id, criteria)
     return replace(criteria, window_hours=0).to_text()
@@ -309,6 +317,8 @@ def _slug_taken(slug: str) -> InvalidInput:
 
 
 def _is_taken(organisation_id: int, slug: str) -> bool:
+    if slug in RESERVED:
+        return True
     here = sa.exists().where(Segment.organisation_id == organisation_id, Segment.slug == slug)
     return bool(db.session.scalar(sa.select(here)))
 

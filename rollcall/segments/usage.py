@@ -51,10 +51,11 @@ class Use:
 
 @dataclass(frozen=True)
 class VersionUse:
-    """How many scheduled campaigns stand on a version of the segment."""
+    """How many scheduled campaigns stand on a version, and how many of them are not pinned."""
 
     version: int
     scheduled: int
+    unpinned: int
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,9 @@ class Usage:
 
     @property
     def outdated(self) -> list[VersionUse]:
-        """Return the earlier versions that scheduled campaigns stand on."""
-        return [line for line in self.by_version if line.version < self.segment.version]
+        """Return the earlier versions on which scheduled campaigns wait for a decision."""
+        live = self.segment.version
+        return [line for line in self.by_version if line.version < live and line.unpinned]
 
     @property
     def is_used(self) -> bool:
@@ -101,15 +103,23 @@ def find_usage(segment: Segment, compared: int = MOST_COMPARED) -> Usage:
 
 def count_scheduled_by_version(segment: Segment) -> list[VersionUse]:
     """Return on which versions scheduled campaigns stand, the newest first."""
+    # The live version is chosen where the criteria, kept as text with sorted keys, name none.
+    unpinned = Campaign.targeting_criteria.contains(
+        f'"segment":{{"slug":"{segment.slug}","version":null}}', autoescape=True
+    )
     rows = db.session.execute(
-        sa.select(SegmentVersion.version, sa.func.count())
+        sa.select(
+            SegmentVersion.version,
+            sa.func.count(),
+            sa.func.sum(sa.case((unpinned, 1), else_=0)),
+        )
         .join(SegmentSnapshot, SegmentSnapshot.version_id == SegmentVersion.id)
         .join(Campaign, Campaign.segment_snapshot_id == SegmentSnapshot.id)
         .where(Campaign.segment_id == segment.id, Campaign.state == CampaignState.SCHEDULED)
         .group_by(SegmentVersion.version)
         .order_by(SegmentVersion.version.desc())
     )
-    return [VersionUse(version, campaigns) for version, campaigns in rows]
+    return [VersionUse(version, campaigns, int(free)) for version, campaigns, free in rows]
 
 
 def count_scheduled(segment_ids: Sequence[int]) -> dict[int, int]:

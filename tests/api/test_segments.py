@@ -109,7 +109,7 @@ def test_a_newer_version_is_kept_or_adopted(program: Program, friends: Any):
     kept, adopted = (scheduled(program, "friends") for _ in range(2))
     program.call("PATCH", "/segments/friends", json={"people": [2, 3]})
     usage = program.get("/segments/friends/usage").get_json()
-    assert usage["scheduled_by_version"] == [{"version": 1, "campaigns": 2}]
+    assert usage["scheduled_by_version"] == [{"version": 1, "campaigns": 2, "needs_decision": 2}]
     assert {row["id"]: row["needs_decision"] for row in usage["scheduled"]} == {
         kept["id"]: True,
         adopted["id"]: True,

@@ -45,7 +45,7 @@ def test_an_edit_shows_whom_it_affects_and_what_each_would_gain_and_lose(stage, 
     newer = stage.for_sunday(False, criteria=ON_VIP)
     usage = find_usage(vip(stage))
     assert [(line.version, line.scheduled) for line in usage.by_version] == [(2, 1), (1, 3)]
-    assert [line.version for line in usage.outdated] == [1]
+    assert [(line.version, line.unpinned) for line in usage.outdated] == [(1, 2)]
     assert usage.by_state == {CampaignState.SCHEDULED: 4}
     uses = {use.campaign.id: use for use in usage.scheduled}
     assert {key: use.needs_decision for key, use in uses.items()} == {
@@ -66,7 +66,9 @@ def test_whoever_keeps_a_version_needs_no_decision_any_more(stage, people):
     campaign_id = stage.for_sunday(False, criteria=ON_VIP)
     edit_segment(stage.actor, "vip", SegmentDraft("VIP", people=tuple(people[1:])))
     keep_segment_version(stage.actor, campaign_id)
-    (use,) = find_usage(vip(stage)).scheduled
+    usage = find_usage(vip(stage))
+    assert usage.outdated == []
+    (use,) = usage.scheduled
     assert (use.behind, use.needs_decision, use.pinned) == (True, False, 1)
 
 

@@ -61,6 +61,7 @@ FORMS: dict[str, dict[str, str]] = {
     "campaigns.decide_doubts": {"decision": "sent"},
     "inbox.decide": {"decision": "ignore"},
     "campaigns.review": {"decision": "cancel"},
+    "segments.decide": {"campaign": "1", "decision": "keep"},
     "people.opt_in": {"channel": "sms"},
     "people.opt_out": {"channel": "sms"},
 }

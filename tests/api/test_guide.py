@@ -35,11 +35,12 @@ def run(program: Program, command: str) -> TestResponse:
 
 def test_every_command_works(program: Program):
     commands = re.findall(r"^curl .*$", GUIDE.read_text(), re.MULTILINE)
-    assert len(commands) == 9
+    assert len(commands) == 11
     answers = [run(program, command) for command in commands]
     for command, answer in zip(commands, answers, strict=True):
         assert answer.status_code in (200, 201), (command, answer.text)
-    event, attendance, imported, preview, campaign, shown, recipients, export, cancelled = answers
+    event, attendance, imported, preview, *answers = answers
+    campaign, shown, recipients, export, cancelled, segment, snapshot = answers
     assert event.get_json()["slug"] == "art-battle-toronto"
     assert attendance.get_json()["people_added"] == 2
     assert imported.get_json()["added"] == 1
@@ -49,6 +50,8 @@ def test_every_command_works(program: Program):
     assert len(recipients.get_json()["data"]) == 3
     assert len(export.text.splitlines()) == 4
     assert cancelled.get_json()["status"] == "cancelled"
+    assert segment.get_json()["slug"] == "vip"
+    assert (snapshot.status_code, snapshot.get_json()["count"]) == (201, 3)
 
 
 def test_the_error_is_as_shown(program: Program):

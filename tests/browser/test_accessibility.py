@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from blueprints.access import access_of
 from rollcall import clock
 from rollcall.actors import actor_for
-from rollcall.audience.criteria import Criteria
+from rollcall.audience.criteria import Criteria, SegmentChoice
 from rollcall.campaigns.drafts import CampaignDraft, create_campaign
 from rollcall.campaigns.scheduling import cancel_campaign, schedule_campaign, send_campaign_now
 from rollcall.extensions import db, write
@@ -29,6 +29,7 @@ from rollcall.models import (
 )
 from rollcall.plans.amendments import amend_plan
 from rollcall.plans.changes import NumbersChange
+from rollcall.segments.records import SegmentDraft, create_segment, edit_segment
 from rollcall.sending.due import run_due_campaigns
 from rollcall.sending.installation import find_installation
 from tests.browser.conftest import LAPTOP, PHONE, Site, Window
@@ -100,6 +101,24 @@ def plans_in_every_state(world: World) -> list[str]:
     amend_plan(actor, world.event_slug, change, "More came")
     pages = [f"/events/{state.value.replace('_', '-')}/plan" for state in PlanState]
     return [*pages, f"{pages[0]}/edit", f"{pages[2]}/amend?kind=batch_decision"]
+
+
+def segment_in_use(world: World) -> str:
+    """The page of a segment whose newer version a scheduled campaign has to keep or adopt."""
+    actor, later = world.actor, (clock.now() + timedelta(days=2)).strftime("%Y-%m-%dT%H:%M")
+    create_segment(actor, SegmentDraft("Friends", people=(world.person_id,), slug="friends"))
+    for name in ("One", "Two"):
+        draft = CampaignDraft(
+            name=name,
+            channel=Channel.SMS,
+            message="Hello",
+            criteria=Criteria(segment=SegmentChoice("friends"), window_hours=0),
+            local_time=later,
+            timezone="America/Toronto",
+        )
+        schedule_campaign(actor, create_campaign(actor, draft))
+    edit_segment(actor, "friends", SegmentDraft("Friends", people=()))
+    return "/segments/friends"
 
 
 def hold_sending() -> None:

@@ -38,10 +38,10 @@ def test_the_preview_follows_every_change(site: Site, window: Callable[..., Wind
     page = window().page
     page.goto(f"{site.url}/campaigns/new")
     expect(reach(page)).to_contain_text("nobody chosen yet")
-    page.get_by_label("Big Night").check()
+    page.locator("#events").get_by_label("Big Night").check()
     expect(reach(page)).to_have_text("2 people will get this")
     expect(page.locator(".legend")).to_contain_text("is blocked")
-    page.get_by_label("Small Night").check()
+    page.locator("#events").get_by_label("Small Night").check()
     expect(reach(page)).to_have_text("3 people will get this")
     page.get_by_label("Message", exact=True).fill("Hi %%FIRST_NAME%% “you”")
     expect(page.locator("#message-parts")).to_contain_text("UCS-2")
@@ -65,7 +65,7 @@ def test_reprocessing_waits_for_a_time_and_an_event(site: Site, window: Callable
     box.check()
     expect(page.get_by_role("heading", name="Dynamic audience")).to_be_visible()
     expect(page.locator("#preview")).to_contain_text("for each person who joins")
-    page.get_by_label("Big Night").uncheck()
+    page.locator("#events").get_by_label("Big Night").uncheck()
     expect(page.locator("#reprocess-choice")).to_contain_text("requires event selection")
 
 
@@ -84,9 +84,9 @@ def test_an_answer_that_comes_late_is_dropped(site: Site, window: Callable[..., 
 
     page.route("**/campaigns/preview", hold_the_first)
     with page.expect_request("**/campaigns/preview"):
-        page.get_by_label("Big Night").check()
+        page.locator("#events").get_by_label("Big Night").check()
     expect(page.locator("#preview .computing")).to_be_visible()
-    page.get_by_label("Small Night").check()
+    page.locator("#events").get_by_label("Small Night").check()
     expect(reach(page)).to_have_text("3 people will get this")
     # The answer to the first change would say two people; its request was given up.
     late = released[0].request
@@ -142,7 +142,7 @@ def test_the_form_works_without_javascript(site: Site, window: Callable[..., Win
     page.goto(f"{site.url}/campaigns/new")
     page.get_by_label("Name", exact=True).fill("By hand")
     page.get_by_label("Message", exact=True).fill("Hello %%FIRST_NAME%%")
-    page.get_by_label("Big Night").check()
+    page.locator("#events").get_by_label("Big Night").check()
     page.locator("noscript button", has_text="Preview").click()
     expect(reach(page)).to_have_text("2 people will get this")
     expect(page.get_by_label("Name", exact=True)).to_have_value("By hand")
@@ -168,7 +168,7 @@ def test_what_was_typed_outlives_a_session(
     seen = window()
     page = seen.page
     page.goto(f"{site.url}/campaigns/new")
-    page.get_by_label("Big Night").check()
+    page.locator("#events").get_by_label("Big Night").check()
     page.get_by_label("Name", exact=True).fill("Half written")
     expect(reach(page)).to_have_text("2 people will get this")
     page.context.clear_cookies()
@@ -181,7 +181,7 @@ def test_what_was_typed_outlives_a_session(
     log_in_again(page, site)
     expect(message).to_have_value("First line\nsecond line")
     expect(page.get_by_label("Name", exact=True)).to_have_value("Half written")
-    expect(page.get_by_label("Big Night")).to_be_checked()
+    expect(page.locator("#events").get_by_label("Big Night")).to_be_checked()
     expect(reach(page)).to_have_text("2 people will get this")
     assert db.session.query(Campaign).count() == 0
     # Given back once: the next new campaign is empty.

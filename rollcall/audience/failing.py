@@ -19,7 +19,6 @@ from rollcall.audience.membership import (
     People,
     SetShape,
     Values,
-    evaluated_once,
     excluded_people,
     people_attending,
     people_of,
@@ -93,23 +92,16 @@ def criteria_checks(
     values: Values = {} if moment is None else {f"{prefix}moment": moment}
     past = moment is not None
     if not isinstance(shape, CriteriaShape):
-        members = evaluated_once(people_of(shape, prefix), f"{prefix}listed")
-        return [Check(Criterion.PEOPLE, facts.person_id.in_(members))], {}
+        return [Check(Criterion.PEOPLE, _is_among(people_of(shape, prefix), facts))], {}
     checks = [*_chosen(shape, prefix, facts), *_attending(shape, prefix, facts, past)]
     if shape.segment is not None:
         known = not (past and isinstance(shape.segment, CriteriaShape))
-        members = evaluated_once(people_of(shape.segment, f"{prefix}s_"), f"{prefix}members")
-        passes = facts.person_id.in_(members) if known else None
-        checks.append(Check(Criterion.SEGMENT, passes))
+        members = people_of(shape.segment, f"{prefix}s_")
+        checks.append(Check(Criterion.SEGMENT, _is_among(members, facts) if known else None))
     checks += _present_facts(shape, prefix, facts, past)
     excluded = _excluded_then(shape, prefix) if past else _excluded_now(shape, prefix)
     checks += [
-        Check(
-            criterion,
-            None
-            if people is None
-            else facts.person_id.not_in(evaluated_once(people, f"{prefix}{criterion.key}")),
-        )
+        Check(criterion, None if people is None else sa.not_(_is_among(people, facts)))
         for criterion, people in excluded
     ]
     return checks, values
@@ -140,6 +132,18 @@ def stricter_criteria(wanted: Criteria, met: Criteria) -> set[Criterion]:
     return {criterion for criterion, can in can_leave_out.items() if can}
 
 
+def _is_among(people: Any, facts: Any) -> ColumnElement[bool]:
+    """Return whether a person is one of these, looked up by an index for one after another.
+
+    The checks are asked of those who moved, who may be few; and PostgreSQL would walk a set that
+    is too large for its memory again for each of them.
+    """
+    sets: Any = people.selects if isinstance(people, sa.CompoundSelect) else [people]
+    return sa.or_(
+        *(one.where(next(iter(one.selected_columns)) == facts.person_id).exists() for one in sets)
+    )
+
+
 def _within(inner: ScoreRange | None, outer: ScoreRange) -> bool:
     return inner is not None and outer.low <= inner.low and inner.high <= outer.high
 
@@ -155,15 +159,10 @@ def _attending(shape: CriteriaShape, prefix: str, facts: Any, past: bool) -> lis
     if not shape.events:
         return []
     attending = _attended_by if past else people_attending
-    checks = [
-        Check(
-            Criterion.EVENTS,
-            facts.person_id.in_(evaluated_once(attending(prefix, "events"), f"{prefix}anyhow")),
-        )
-    ]
+    checks = [Check(Criterion.EVENTS, _is_among(attending(prefix, "events"), facts))]
     if shape.sources:
-        fitting = evaluated_once(attending(prefix, "events", True), f"{prefix}fitting")
-        checks.append(Check(Criterion.SOURCES, facts.person_id.in_(fitting)))
+        fitting = attending(prefix, "events", True)
+        checks.append(Check(Criterion.SOURCES, _is_among(fitting, facts)))
     return checks
 
 
@@ -191,12 +190,10 @@ def _present_facts(shape: CriteriaShape, prefix: str, facts: Any, past: bool) ->
         passes = sa.and_(score.is_not(None), score.between(low, high))
         checks.append(Check(SCORE_CRITERIA[letter], None if past else passes))
     if shape.cities:
-        # Looked up for one person after another, since few of them ever come so far.
-        lives_there = sa.exists().where(
-            Person.id == facts.person_id,
-            Person.city_key.in_(sa.bindparam(f"{prefix}cities", expanding=True)),
+        there = sa.select(Person.id).where(
+            Person.city_key.in_(sa.bindparam(f"{prefix}cities", expanding=True))
         )
-        checks.append(Check(Criterion.CITIES, None if past else lives_there))
+        checks.append(Check(Criterion.CITIES, None if past else _is_among(there, facts)))
     return checks
 
 

@@ -23,8 +23,8 @@ from rollcall.wording import say_people
 VERSIONS_SHOWN = 10
 SNAPSHOTS_SHOWN = 10
 DECIDED = {
-    "keep": "It keeps its version: its list stays at {people}.",
-    "adopt": "It stands on the newest version now: {people}.",
+    "keep": "“{name}” keeps its version: its list stays at {people}.",
+    "adopt": "“{name}” stands on the newest version now: {people}.",
 }
 
 
@@ -94,10 +94,10 @@ def decide(segment_key: str) -> ResponseReturnValue:
     campaign = find_campaign(actor.organisation_id, read_id(request.form.get("campaign")) or 0)
     if campaign.segment_id != segment.id:
         raise NotFound(f"The campaign {campaign.id} is not on this segment.")
-    decision = request.form.get("decision", "")
+    decision, name = request.form.get("decision", ""), campaign.name
     seen = read_id(request.form.get("version"))
     people = decide_segment_version(actor, campaign.id, decision, seen)
-    flash(DECIDED[decision].format(people=say_people(people)), "success")
+    flash(DECIDED[decision].format(name=name, people=say_people(people)), "success")
     return redirect(url_for("segments.show", segment_key=segment_key, _anchor="used"))
 
 

@@ -13,10 +13,11 @@ from rollcall import clock
 from rollcall.audience.criteria import Criteria
 from rollcall.audience.names import describe_audience
 from rollcall.audience.preview import MessageText, preview_audience
-from rollcall.campaigns.comparison import compare_with_now
+from rollcall.campaigns.comparison import Comparison, compare_with_now
 from rollcall.campaigns.drafts import campaign_criteria, find_campaign
 from rollcall.campaigns.progress import sending_progress
-from rollcall.campaigns.segment_base import find_segment_base
+from rollcall.campaigns.segment_base import SegmentBase, find_segment_base
+from rollcall.campaigns.versions import compare_with_adopting
 from rollcall.campaigns.zones import campaign_zones
 from rollcall.errors import InvalidInput
 from rollcall.models import Campaign, CampaignState, Channel, Reason
@@ -52,6 +53,7 @@ def live(campaign_id: int) -> ResponseReturnValue:
 
 def _context(campaign: Campaign) -> dict[str, Any]:
     criteria = _criteria(campaign)
+    segment_base = find_segment_base(campaign)
     over = campaign.state in OVER
     if over:
         details = results_context(campaign)
@@ -60,12 +62,23 @@ def _context(campaign: Campaign) -> dict[str, Any]:
     return {
         "criteria": criteria,
         "audience_sentence": _describe(campaign, criteria),
-        "segment_base": find_segment_base(campaign),
+        "segment_base": segment_base,
+        "adopting": _adopting(campaign, segment_base),
         "doubts": count_doubts(campaign.id),
         "sample": _sample(campaign, criteria) if not over else None,
         **_progress_context(campaign),
         **details,
     }
+
+
+def _adopting(campaign: Campaign, base: SegmentBase | None) -> Comparison | None:
+    """Return what the segment's newer version would change, where that is to be decided."""
+    if campaign.state != CampaignState.SCHEDULED or base is None or not base.is_behind:
+        return None
+    try:
+        return compare_with_adopting(campaign)
+    except InvalidInput:
+        return None
 
 
 def _progress_context(campaign: Campaign) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class SegmentBase:
     mode: SnapshotMode
     snapshot: SegmentSnapshot | None
     version: int | None
+    live: int
     pinned: bool
     frozen: bool
     zone: str
@@ -35,6 +36,12 @@ class SegmentBase:
     def title(self) -> str:
         """Return the segment with its version, such as "VIP (version 4)"."""
         return f"{self.name} (version {self.version})" if self.version else self.name
+
+    @property
+    def is_behind(self) -> bool:
+        """Return whether the list stands on an earlier version that nobody has chosen to keep."""
+        on_earlier = self.snapshot is not None and self.snapshot.version < self.live
+        return on_earlier and self.frozen and not self.pinned
 
     def sentence(self) -> str:
         """Return what the list stands on as one sentence without its full stop."""
@@ -85,6 +92,7 @@ def find_segment_base(campaign: Campaign) -> SegmentBase | None:
         mode=SnapshotMode(campaign.snapshot_mode or SnapshotMode.REUSE),
         snapshot=snapshot,
         version=version,
+        live=segment.version,
         pinned=pinned is not None,
         frozen=campaign.frozen_at is not None,
         zone=campaign.organisation.timezone,

@@ -9,11 +9,12 @@ import pytest
 
 from rollcall.audience.criteria import CampaignChoice, Criteria, Reached, SegmentChoice
 from rollcall.campaigns.drafts import NEEDS_EVENTS, campaign_criteria
+from rollcall.campaigns.versions import keep_segment_version
 from rollcall.extensions import db
 from rollcall.models import AudienceMode, Campaign, CampaignState, Person, Role, SegmentSnapshot
 from rollcall.segments.records import SegmentDraft, create_segment, edit_segment
 from rollcall.snapshots.segments import ensure_segment_snapshot
-from tests.factories import attend, make_actor, make_organisation, make_people
+from tests.factories import attend, make_actor, make_event, make_organisation, make_people
 from tests.web.campaigns import Desk, words
 
 ON_VIP = Criteria(segment=SegmentChoice("vip"), window_hours=0)
@@ -197,6 +198,20 @@ def test_segments_of_another_organisation_are_neither_offered_nor_taken(desk: De
 
 
 # Re-processing
+
+
+def test_a_scheduled_campaign_says_that_its_segment_has_moved_on(desk: Desk, vip: int):
+    campaign_id = desk.scheduled(criteria=ON_VIP)
+    assert "now; this list stands on" not in desk.read(f"/campaigns/{campaign_id}")
+    late(desk)
+    make_event(desk.organisation, "earlier")
+    wider = Criteria(events=("night", "earlier"))
+    edit_segment(desk.actor, "vip", SegmentDraft("VIP", wider))
+    text = desk.read(f"/campaigns/{campaign_id}")
+    assert "VIP is at version 2 now; this list stands on version 1" in text
+    assert "Frozen anew on version 2 it would have 5 people: 2 would join, 0 would leave." in text
+    keep_segment_version(desk.actor, campaign_id)
+    assert "now; this list stands on" not in desk.read(f"/campaigns/{campaign_id}")
 
 
 def test_a_segment_can_be_reprocessed_and_the_notice_says_by_what(desk: Desk, vip: int):

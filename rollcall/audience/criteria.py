@@ -254,7 +254,7 @@ def _read_segment_choice(value: Any) -> SegmentChoice:
     for name, number in numbers.items():
         if number is not None and not _is_id(number):
             raise ValueError(f"The {name} of a segment is a whole number from 1.")
-    return SegmentChoice(slug.strip(), **numbers)
+    return SegmentChoice(slug.strip(), numbers["version"], numbers["snapshot"])
 
 
 def _is_id(value: Any) -> bool:

@@ -274,11 +274,9 @@ def people_of(shape: SetShape, prefix: str) -> People:
     if shape.events:
         attending = people_attending(prefix, "events", shape.sources)
         conditions.append(facts.person_id.in_(evaluated_once(attending, f"{prefix}attending")))
-    conditions += [
-        facts.person_id.not_in(evaluated_once(people, f"{prefix}{reason.key}"))
-        for reason, people in excluded_people(shape, prefix)
-    ]
-    return sa.select(facts.person_id).where(*conditions)
+    tables, excluded = join_excluded(facts, facts.person_id, shape, prefix)
+    conditions += [left_out.is_(None) for _, left_out in excluded]
+    return sa.select(facts.person_id).select_from(tables).where(*conditions)
 
 
 def matching(shape: CriteriaShape, prefix: str, facts: Any) -> list[ColumnElement[bool]]:
@@ -318,6 +316,23 @@ def excluded_people(shape: CriteriaShape, prefix: str) -> list[tuple[Reason, Peo
     return found
 
 
+def join_excluded(
+    tables: Any, person_id: Any, shape: CriteriaShape, prefix: str
+) -> tuple[Any, list[tuple[Reason, ColumnElement[int]]]]:
+    """Return the tables joined with those whom each exclusion leaves out.
+
+    Beside each step of the funnel stands a column, which is NULL for whoever stays. A join
+    serves both databases at any size: PostgreSQL goes through a set that a subquery looks into
+    row by row once it outgrows its memory.
+    """
+    columns: list[tuple[Reason, ColumnElement[int]]] = []
+    for reason, people in excluded_people(shape, prefix):
+        left_out = people.distinct().cte(f"{prefix}{reason.key}").prefix_with("MATERIALIZED")
+        tables = sa.join(tables, left_out, left_out.c.person_id == person_id, isouter=True)
+        columns.append((reason, left_out.c.person_id))
+    return tables, columns
+
+
 def people_attending(prefix: str, key: str, with_sources: bool = False) -> People:
     """Return whoever counts as attending one of the events whose ids are bound as `key`."""
     attending = sa.select(Attendance.person_id).where(
@@ -346,8 +361,11 @@ def _people_of_cities(prefix: str) -> People:
     )
 
 
-def _together(sets: list[People]) -> Any:
-    return sets[0] if len(sets) == 1 else sa.union_all(*sets)
+def _together(sets: list[People]) -> People:
+    if len(sets) == 1:
+        return sets[0]
+    every = sa.union_all(*sets).subquery()
+    return sa.select(every.c.person_id)
 
 
 def evaluated_once(people: Any, name: str) -> People:

@@ -17,10 +17,9 @@ from sqlalchemy.sql.elements import ColumnElement
 from rollcall.audience.criteria import Criteria, criteria_from_text
 from rollcall.audience.membership import (
     CriteriaShape,
-    evaluated_once,
-    excluded_people,
     find_event_ids,
     find_segment_version,
+    join_excluded,
     matching,
     people_attending,
     read_shape,
@@ -139,33 +138,38 @@ def _build(shape: _Shape) -> Rows:
 
 def _judged(shape: _Shape) -> Rows:
     cutoff = sa.bindparam("cutoff", type_=UTCDateTime) if shape.window else None
-    columns = [
-        PersonFacts.person_id.label("person_id"),
-        sa.cast(_first_reason(shape, cutoff), sa.SmallInteger).label("reason"),
-        _shared(shape.channel).label("shared"),
-        PersonFacts.phone_country.label("country"),
-        *([PersonFacts.phone_zones.label("zones")] if shape.zones else []),
-    ]
-    conditions = matching(shape.who, "", PersonFacts)
-    if shape.origin == "nowhere":
-        other = sa.literal_column(str(int(AudienceSource.OTHER))).label("source")
-        return sa.select(*columns, sa.type_coerce(other, Code(AudienceSource))).where(*conditions)
-    attended = _attended(shape.origin_sources)
-    looked_for = shape.origin == "looked_for"
-    source: Any = attended.c.source
-    if looked_for:
-        source = sa.func.coalesce(source, sa.literal_column(str(int(AudienceSource.OTHER))))
-    same_person = PersonFacts.person_id == attended.c.person_id
-    tables = (
-        sa.join(PersonFacts, attended, same_person, isouter=True)
-        if looked_for
-        else sa.join(attended, PersonFacts, same_person)
-    )
+    tables, source = _with_source(shape)
+    tables, excluded = join_excluded(tables, PersonFacts.person_id, shape.who, "")
+    # The exclusions stand before all other steps of the funnel.
+    reason: ColumnElement[int] = exclusion_reason(shape.channel, cutoff)
+    if excluded:
+        steps = [(left_out.is_not(None), int(step)) for step, left_out in excluded]
+        reason = sa.case(*steps, else_=reason)
     return (
-        sa.select(*columns, sa.type_coerce(source, Code(AudienceSource)).label("source"))
+        sa.select(
+            PersonFacts.person_id.label("person_id"),
+            sa.cast(reason, sa.SmallInteger).label("reason"),
+            _shared(shape.channel).label("shared"),
+            PersonFacts.phone_country.label("country"),
+            *([PersonFacts.phone_zones.label("zones")] if shape.zones else []),
+            sa.type_coerce(source, Code(AudienceSource)).label("source"),
+        )
         .select_from(tables)
-        .where(*conditions)
+        .where(*matching(shape.who, "", PersonFacts))
     )
+
+
+def _with_source(shape: _Shape) -> tuple[Any, ColumnElement[int]]:
+    """Return the facts with how each person came in beside them."""
+    other = sa.literal_column(str(int(AudienceSource.OTHER)))
+    if shape.origin == "nowhere":
+        return PersonFacts, other
+    attended = _attended(shape.origin_sources)
+    same_person = PersonFacts.person_id == attended.c.person_id
+    if shape.origin == "looked_for":
+        tables = sa.join(PersonFacts, attended, same_person, isouter=True)
+        return tables, sa.func.coalesce(attended.c.source, other)
+    return sa.join(attended, PersonFacts, same_person), attended.c.source
 
 
 def _attended(with_sources: bool) -> sa.CTE:
@@ -180,16 +184,6 @@ def _attended(with_sources: bool) -> sa.CTE:
         .cte("attended")
         .prefix_with("MATERIALIZED")
     )
-
-
-def _first_reason(shape: _Shape, cutoff: ColumnElement[datetime] | None) -> ColumnElement[int]:
-    """Return the funnel's first step that leaves a person out, the exclusions before all."""
-    reason = exclusion_reason(shape.channel, cutoff)
-    excluded = [
-        (PersonFacts.person_id.in_(evaluated_once(people, step.key)), int(step))
-        for step, people in excluded_people(shape.who, "")
-    ]
-    return sa.case(*excluded, else_=reason) if excluded else reason
 
 
 def exclusion_reason(

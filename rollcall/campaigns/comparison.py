@@ -92,12 +92,14 @@ def compare_with(campaign: Campaign, criteria: Criteria, moment: datetime) -> Co
 
 
 def _joined(campaign_id: int) -> dict[AudienceSource, int]:
-    known = sa.select(Recipient.person_id).where(
-        Recipient.campaign_id == campaign_id, Recipient.in_estimate.is_(True)
+    known = sa.exists().where(
+        Recipient.campaign_id == campaign_id,
+        Recipient.person_id == staged.c.person_id,
+        Recipient.in_estimate.is_(True),
     )
     rows = db.session.execute(
         sa.select(staged.c.source, sa.func.count())
-        .where(staged.c.reason == Reason.REACHABLE, staged.c.person_id.not_in(known))
+        .where(staged.c.reason == Reason.REACHABLE, ~known)
         .group_by(staged.c.source)
     )
     return {source: people for source, people in rows}  # noqa: C416 (typed rows)

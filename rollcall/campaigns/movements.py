@@ -75,11 +75,13 @@ def list_movers(
 
 
 def _joining(campaign_id: int, audience: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
-    estimate = sa.select(Recipient.person_id).where(
-        Recipient.campaign_id == campaign_id, Recipient.in_estimate.is_(True)
+    estimate = sa.exists().where(
+        Recipient.campaign_id == campaign_id,
+        Recipient.person_id == audience.c.person_id,
+        Recipient.in_estimate.is_(True),
     )
     return sa.select(audience.c.person_id, audience.c.reason).where(
-        audience.c.reason == Reason.REACHABLE, audience.c.person_id.not_in(estimate)
+        audience.c.reason == Reason.REACHABLE, ~estimate
     )
 
 

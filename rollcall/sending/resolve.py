@@ -188,10 +188,13 @@ _Conditions = tuple[sa.ColumnElement[bool], ...]
 def _mark_left(estimate: _Conditions) -> None:
     today = sa.select(staged.c.reason).where(staged.c.person_id == Recipient.person_id)
     unmatched = sa.literal(int(Reason.CRITERIA_NO_LONGER_MET))
-    reachable = sa.select(staged.c.person_id).where(staged.c.reason == Reason.REACHABLE)
+    # EXISTS by the index: PostgreSQL goes through a set row by row once it outgrows its memory.
+    reachable = sa.exists().where(
+        staged.c.person_id == Recipient.person_id, staged.c.reason == Reason.REACHABLE
+    )
     db.session.execute(
         sa.update(Recipient)
-        .where(*estimate, Recipient.person_id.not_in(reachable))
+        .where(*estimate, ~reachable)
         .values(
             in_final=False,
             final_source=None,
@@ -217,7 +220,7 @@ def _mark_new_sources(estimate: _Conditions) -> None:
 
 
 def _add_joined(campaign_id: int, estimate: _Conditions) -> None:
-    known = sa.select(Recipient.person_id).where(*estimate)
+    known = sa.exists().where(*estimate, Recipient.person_id == staged.c.person_id)
     joined = sa.select(
         sa.literal(campaign_id),
         staged.c.person_id,
@@ -225,6 +228,6 @@ def _add_joined(campaign_id: int, estimate: _Conditions) -> None:
         sa.true(),
         staged.c.source,
         sa.literal(int(RecipientState.QUEUED)),
-    ).where(staged.c.reason == Reason.REACHABLE, staged.c.person_id.not_in(known))
+    ).where(staged.c.reason == Reason.REACHABLE, ~known)
     columns = ["campaign_id", "person_id", "in_estimate", "in_final", "final_source", "state"]
     db.session.execute(sa.insert(Recipient).from_select(columns, joined))

@@ -50,16 +50,16 @@ def schedulers(
     settings: Settings, number: int, **more: str
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
     """So many processes that only run the scheduler; those still there are ended."""
-    environment = environment_of(settings) | more
+    environment = environment_of(settings) | {"PYTHONFAULTHANDLER": "1"} | more
     processes = [
         subprocess.Popen(
             [sys.executable, "-m", "flask", "scheduler", "run"],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=log_of(settings, place).open("wb"),
         )
-        for _ in range(number)
+        for place in range(number)
     ]
     try:
         for process in processes:
@@ -71,6 +71,20 @@ def schedulers(
             process.send_signal(signal.SIGTERM)
         for process in processes:
             process.communicate(timeout=PATIENCE)
+
+
+def log_of(settings: Settings, place: int) -> Path:
+    return settings.instance_path / f"scheduler-{place}.log"
+
+
+def expect_end(process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the process has ended by itself; where it hangs, say where its threads are."""
+    try:
+        process.wait(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        process.wait(timeout=PATIENCE)
+        pytest.fail(f"still there after {PATIENCE} s:\n{log.read_text()[-8000:]}")
 
 
 def wait_until(happened: Callable[[], bool]) -> None:
@@ -156,7 +170,7 @@ def test_stopped_by_the_system_it_gives_its_campaigns_back(
             )
         )
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=PATIENCE)
+        expect_end(process, log_of(settings, 0))
     with schedulers(settings, 1):
         wait_until(lambda: all_completed(campaigns))
     organisation_id = db.session.scalar(sa.select(Campaign.organisation_id))

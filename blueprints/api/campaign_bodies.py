@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -11,6 +11,7 @@ from blueprints.api.criteria import TargetingCriteria, criteria_of
 from blueprints.api.reading import Body, Moment, PageQuery, named_as
 from rollcall.audience.criteria import KEYS
 from rollcall.campaigns.drafts import MAX_EMAIL, CampaignDraft
+from rollcall.campaigns.guards import LABELS
 from rollcall.errors import InvalidInput
 from rollcall.models import AudienceMode, Channel, OnFailure, QuietHours
 from rollcall.walltime import check_timezone
@@ -28,6 +29,18 @@ State = Literal[
     "failed",
     "cancelled",
 ]
+
+
+class GuardLimitValues(Body):
+    """Limits beyond which a campaign stops for review; null is no limit."""
+
+    growth_percent: int | None = Field(None, ge=0, le=1_000_000_000)
+    growth_people: int | None = Field(None, ge=0, le=1_000_000_000)
+    ceiling: int | None = Field(None, ge=0, le=1_000_000_000)
+    fall_percent: int | None = Field(None, ge=0, le=100)
+    fall_stops: bool = False
+    minimum: int | None = Field(None, ge=0, le=1_000_000_000)
+    budget: str | None = Field(None, max_length=20, examples=["500.00"])
 
 
 class CampaignContent(Body):
@@ -55,6 +68,17 @@ class CampaignContent(Body):
     )
     reprocess_audience_at_send: bool = Field(
         False, description="Compute the audience again at the time of sending."
+    )
+    audience_mode: Literal["frozen", "reprocess", "removals", "additions"] | None = Field(
+        None,
+        description="Instead of reprocess_audience_at_send: removals takes off the frozen list "
+        "whoever no longer matches, additions adds whoever matches since.",
+    )
+    min_growth: int | None = Field(
+        None, ge=0, le=100_000, description="Re-process only from a growth of so many percent."
+    )
+    guard_limits: GuardLimitValues | None = Field(
+        None, description="Limits of this campaign's own, not looser than the role's."
     )
     on_failure: Literal["fail", "estimate"] = Field(
         "fail", description="When computing it again fails: fail, or send to the estimate."
@@ -110,6 +134,7 @@ class Decision(Act):
     """What is decided about a campaign that waits for it."""
 
     decision: Literal["final", "estimate", "cancel"]
+    reason: str = Field("", max_length=500, description="Kept in the audit trail.")
 
 
 class DoubtDecision(Body):
@@ -155,9 +180,9 @@ def draft_of(body: CampaignContent) -> CampaignDraft:
         subject=body.subject,
         link=body.link,
         criteria=criteria_of(body.targeting_criteria, "targeting_criteria"),
-        audience_mode=(
-            AudienceMode.REPROCESS if body.reprocess_audience_at_send else AudienceMode.FROZEN
-        ),
+        audience_mode=_mode_of(body),
+        min_growth=body.min_growth,
+        guard_limits=_limits_of(body),
         on_failure=OnFailure(body.on_failure),
         local_time=local_time,
         timezone=zone,
@@ -171,10 +196,27 @@ def draft_of(body: CampaignContent) -> CampaignDraft:
     )
 
 
+def _limits_of(body: CampaignContent) -> dict[str, Any] | None:
+    return body.guard_limits.model_dump(exclude_unset=True) if body.guard_limits else None
+
+
+def _mode_of(body: CampaignContent) -> AudienceMode:
+    if body.audience_mode is None:
+        again = body.reprocess_audience_at_send
+        return AudienceMode.REPROCESS if again else AudienceMode.FROZEN
+    if body.reprocess_audience_at_send and body.audience_mode == AudienceMode.FROZEN:
+        raise InvalidInput(
+            {"audience_mode": "A frozen list is not re-processed: give one of the two."}
+        )
+    return AudienceMode(body.audience_mode)
+
+
 def named_as_given(body: CampaignContent) -> AbstractContextManager[None]:
     """Let errors of the block name fields as the body does."""
     names = {key: f"targeting_criteria.{key}" for key in KEYS}
-    names["audience_mode"] = "reprocess_audience_at_send"
+    if body.audience_mode is None:
+        names["audience_mode"] = "reprocess_audience_at_send"
+    names |= {name: f"guard_limits.{name}" for name in LABELS}
     if body.scheduled_local_time is None:
         names["scheduled_local_time"] = "scheduled_at"
     return named_as(names)

@@ -35,11 +35,11 @@ from rollcall.campaigns.recipients import (
     list_recipients,
     read_recipient_filter,
 )
+from rollcall.campaigns.review import review_campaign
 from rollcall.campaigns.scheduling import (
     cancel_campaign,
     pause_campaign,
     resume_campaign,
-    review_campaign,
     schedule_campaign,
     send_campaign_now,
 )
@@ -171,7 +171,9 @@ def review(campaign_id: int, json_data: bodies.Decision) -> Response:
 
     Send to the final list, send to the estimate, or cancel.
     """
-    review_campaign(current_actor(), campaign_id, json_data.decision, json_data.version)
+    review_campaign(
+        current_actor(), campaign_id, json_data.decision, json_data.version, json_data.reason
+    )
     return _answer_campaign(campaign_id)
 
 
@@ -283,7 +285,7 @@ def _summary(campaign: Campaign) -> dict[str, Any]:
         "scheduled_at": moment_text(campaign.scheduled_at),
         "scheduled_timezone": campaign.scheduled_timezone,
         "scheduled_local_time": campaign.scheduled_local_time,
-        "reprocess_audience_at_send": campaign.audience_mode == AudienceMode.REPROCESS,
+        "reprocess_audience_at_send": AudienceMode(campaign.audience_mode).computes_again,
         "created_at": moment_text(campaign.created_at),
         "completed_at": moment_text(campaign.completed_at),
     }

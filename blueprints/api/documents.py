@@ -4,6 +4,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from blueprints.api.guard_documents import (
+    GuardLimitsDocument,
+    GuardVerdictDocument,
+    ReviewDocument,
+)
+
 Channel = Literal["sms", "email"]
 Source = Literal["registration", "qr_scan", "both", "other"]
 
@@ -99,6 +105,9 @@ class CampaignSettings(BaseModel):
         description="Null beyond 1,000 people: the recipients have them."
     )
     original_segment_id: int | None
+    audience_mode: Literal["frozen", "reprocess", "removals", "additions"]
+    min_growth: int | None
+    guard_limits: GuardLimitsDocument = Field(description="Beyond them it stops for review.")
     on_failure: Literal["fail", "estimate"]
     quiet_hours: Literal["wait", "skip", "override"]
 
@@ -115,6 +124,8 @@ class CampaignMetadata(BaseModel):
     reprocess_duration_ms: int | None
     reprocess_error: str | None
     audience_note: str | None
+    guards: GuardVerdictDocument | None
+    review: ReviewDocument | None
     audience_snapshot: AudienceSnapshots
     joined: int
     left: int

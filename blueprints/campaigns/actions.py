@@ -8,16 +8,16 @@ from blueprints.addresses import read_id
 from blueprints.campaigns.pages import pages
 from rollcall.campaigns.copies import duplicate_campaign, top_up_campaign
 from rollcall.campaigns.drafts import find_campaign
+from rollcall.campaigns.review import ReviewChanged, review_campaign
 from rollcall.campaigns.scheduling import (
     cancel_campaign,
     pause_campaign,
     resume_campaign,
-    review_campaign,
 )
 from rollcall.errors import Conflict, InvalidInput
 
 DECIDED = {
-    "final": "It goes out now, to the audience as it is computed now.",
+    "final": "It goes out now, to the final list.",
     "estimate": "It goes out now, to the list that was frozen.",
     "cancel": "Cancelled. Nobody gets this message.",
 }
@@ -56,8 +56,13 @@ def review(campaign_id: int) -> ResponseReturnValue:
     """Decide on a campaign that was stopped for it."""
     decision = request.form.get("decision", "")
     version = read_id(request.form.get("version"))
-    review_campaign(current_actor(), campaign_id, decision, version)
-    flash(DECIDED[decision], "success")
+    reason = request.form.get("reason", "").replace("\0", "").strip()
+    try:
+        review_campaign(current_actor(), campaign_id, decision, version, reason)
+    except ReviewChanged as error:
+        flash(str(error), "warning")
+    else:
+        flash(DECIDED[decision], "success")
     return _show(campaign_id)
 
 

@@ -13,6 +13,7 @@ from blueprints.campaigns.pages import pages
 from rollcall.audience.names import describe_audience
 from rollcall.campaigns.draft_preview import preview_draft
 from rollcall.campaigns.drafts import find_campaign
+from rollcall.campaigns.guards import describe_limits, limits_for
 from rollcall.campaigns.scheduling import check_footer, schedule_campaign, send_campaign_now
 from rollcall.campaigns.segment_base import find_segment_base
 from rollcall.campaigns.zones import campaign_zones
@@ -67,6 +68,14 @@ def _footer_problems(campaign: Campaign) -> dict[str, str]:
     return {}
 
 
+def _limits_sentence(campaign: Campaign) -> str:
+    """Return beyond what it would stop, if whoever looks at it schedules it."""
+    staff = current_staff()
+    return describe_limits(
+        limits_for(staff.rank, staff.organisation.guard_limits, campaign.guard_limits)
+    )
+
+
 def _confirm_page(campaign_id: int, errors: dict[str, str]) -> str:
     campaign = find_campaign(current_actor().organisation_id, campaign_id)
     organisation = current_staff().organisation
@@ -79,6 +88,7 @@ def _confirm_page(campaign_id: int, errors: dict[str, str]) -> str:
         criteria=criteria,
         segment_base=find_segment_base(campaign),
         audience_sentence=describe_audience(organisation.id, criteria),
+        limits_sentence=_limits_sentence(campaign),
         zones=campaign_zones([campaign])[campaign.id],
         problems=in_page_order({**preview.problems, **_footer_problems(campaign), **errors}),
         **preview_context(values, preview),

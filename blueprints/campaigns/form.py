@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from werkzeug.datastructures import FileStorage, MultiDict
 
 from blueprints.addresses import read_id
+from blueprints.campaigns.form_limits import read_reprocessing, reprocess_values
 from blueprints.campaigns.form_picking import pick_listed
 from rollcall.audience.criteria import (
     DEFAULT_WINDOW_HOURS,
@@ -75,6 +76,12 @@ class FormValues:
     not_after: str = ""
     reprocess: bool = False
     on_failure: str = OnFailure.FAIL
+    direction: str = AudienceMode.REPROCESS
+    min_growth: str = ""
+    limit_growth_percent: str = ""
+    limit_ceiling: str = ""
+    limit_minimum: str = ""
+    limit_budget: str = ""
     version: int | None = None
     sample: int | None = None
     unknown: tuple[tuple[str, str], ...] = ()
@@ -132,8 +139,8 @@ def values_of(campaign: Campaign) -> FormValues:
         repeated=_repeated_choice(campaign),
         quiet_hours=campaign.quiet_hours,
         not_after=_not_after_text(campaign),
-        reprocess=campaign.audience_mode == AudienceMode.REPROCESS,
         on_failure=campaign.on_failure,
+        **reprocess_values(campaign),
         version=campaign.version,
     )
 
@@ -257,7 +264,7 @@ def draft_of(values: FormValues) -> CampaignDraft:
         message=values.message,
         link=values.link,
         criteria=criteria,
-        audience_mode=AudienceMode.REPROCESS if values.reprocess else AudienceMode.FROZEN,
+        **read_reprocessing(values, problems),
         on_failure=OnFailure.ESTIMATE if values.on_failure == "estimate" else OnFailure.FAIL,
         local_time=values.scheduled_local_time if values.scheduled else None,
         timezone=values.scheduled_timezone,

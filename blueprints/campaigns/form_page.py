@@ -9,6 +9,7 @@ from flask import render_template, url_for
 from blueprints.access import current_staff
 from blueprints.addresses import read_id
 from blueprints.campaigns.form import FormValues, draft_of
+from blueprints.campaigns.form_limits import LIMITS, PREFIX
 from blueprints.campaigns.form_picking import count_missing
 from rollcall.audience.criteria import Criteria, Reached
 from rollcall.audience.funnel import STEPS
@@ -27,6 +28,7 @@ from rollcall.campaigns.form_options import (
     find_event_options,
     find_picked_people,
 )
+from rollcall.campaigns.guards import role_limits
 from rollcall.charts import stack_bar
 from rollcall.models import AudienceSource, Campaign, Person, QuietHours, Reason
 from rollcall.people.search import search_people
@@ -42,6 +44,7 @@ FIELD_IDS = {
     "bump_version": "segment-choice",
     "force_snapshot": "segment-choice",
     "targeting_criteria": "events",
+    **{name: PREFIX + name for name in LIMITS},
 }
 PAGE_ORDER = (
     *("name", "channel", "subject", "message", "link"),
@@ -49,6 +52,7 @@ PAGE_ORDER = (
     *("people", "people_file", "pasted", "r", "f", "m", "cities"),
     *("exclude_events", "exclude_segments", "exclude_campaigns", "recent_message_hours"),
     *("scheduled_local_time", "scheduled_timezone", "quiet_hours", "not_after", "audience_mode"),
+    *("direction", "min_growth", *LIMITS),
 )
 # Longer addresses are refused by proxies on the way; only long hand-picked lists come near.
 LONGEST_CRITERIA = 6_000
@@ -94,6 +98,7 @@ def _audience_context(values: FormValues) -> dict[str, Any]:
 def preview_context(values: FormValues, preview: DraftPreview | None = None) -> dict[str, Any]:
     """Return what the preview and the parts of the form that follow it are rendered with."""
     preview = preview or _preview(values)
+    staff = current_staff()
     audience = preview.audience
     funnel = audience.funnel.to_json() if audience else {}
     return {
@@ -109,6 +114,7 @@ def preview_context(values: FormValues, preview: DraftPreview | None = None) -> 
         "unfinished": in_page_order(problems_so_far(values, preview.problems)),
         "chosen_sample": _chosen_sample(values, preview),
         "reprocess_refusal": _reprocess_refusal(values),
+        "own_limits": role_limits(staff.rank, staff.organisation.guard_limits),
         "chosen_segment": _chosen_segment(values),
     }
 

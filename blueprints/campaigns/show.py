@@ -9,12 +9,15 @@ from blueprints.access import current_actor, staff_only
 from blueprints.campaigns.form_page import audience_url
 from blueprints.campaigns.pages import pages
 from blueprints.campaigns.results import results_context
+from blueprints.campaigns.review_page import review_context
 from rollcall import clock
 from rollcall.audience.criteria import Criteria
 from rollcall.audience.names import describe_audience
 from rollcall.audience.preview import MessageText, preview_audience
 from rollcall.campaigns.comparison import Comparison, compare_with_now
 from rollcall.campaigns.drafts import campaign_criteria, find_campaign
+from rollcall.campaigns.guards import describe_limits
+from rollcall.campaigns.judging import campaign_limits
 from rollcall.campaigns.progress import sending_progress
 from rollcall.campaigns.segment_base import SegmentBase, find_segment_base
 from rollcall.campaigns.versions import compare_with_adopting
@@ -59,10 +62,13 @@ def _context(campaign: Campaign) -> dict[str, Any]:
         details = results_context(campaign)
     else:
         details = _planned_context(campaign) if campaign.state in PLANNED else {}
+    if campaign.state == CampaignState.NEEDS_REVIEW:
+        details |= review_context(campaign)
     return {
         "criteria": criteria,
         "audience_sentence": _describe(campaign, criteria),
         "segment_base": segment_base,
+        "limits_sentence": describe_limits(campaign_limits(campaign)),
         "adopting": _adopting(campaign, segment_base),
         "doubts": count_doubts(campaign.id),
         "sample": _sample(campaign, criteria) if not over else None,

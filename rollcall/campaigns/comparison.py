@@ -13,7 +13,7 @@ from rollcall.campaigns.document import moment_json
 from rollcall.campaigns.drafts import campaign_criteria
 from rollcall.campaigns.results import AudienceChange
 from rollcall.extensions import db
-from rollcall.models import AudienceSource, Campaign, Channel, Reason, Recipient
+from rollcall.models import AudienceMode, AudienceSource, Campaign, Channel, Reason, Recipient
 from rollcall.wording import say_change, say_people
 
 
@@ -26,6 +26,7 @@ class Comparison:
     joined_by_source: dict[AudienceSource, int]
     left_by_reason: dict[Reason, int]
     funnel: dict[str, int]
+    by_mode: dict[AudienceMode, int]
 
     @property
     def joined(self) -> int:
@@ -54,6 +55,7 @@ class Comparison:
                 reason.key: people for reason, people in self.left_by_reason.items()
             },
             "funnel": self.funnel,
+            "by_mode": {mode.value: people for mode, people in self.by_mode.items()},
         }
 
     def sentence(self) -> str:
@@ -82,13 +84,25 @@ def compare_with(campaign: Campaign, criteria: Criteria, moment: datetime) -> Co
     campaign_id, estimate = campaign.id, campaign.estimated_recipients or 0
     channel = Channel(campaign.channel)
     with staged_audience(campaign.organisation_id, criteria, channel, moment) as funnel:
+        joined, left = _joined(campaign_id), _left(campaign_id)
         return Comparison(
             at=moment,
             change=AudienceChange(estimate, funnel.reachable),
-            joined_by_source=_joined(campaign_id),
-            left_by_reason=_left(campaign_id),
+            joined_by_source=joined,
+            left_by_reason=left,
             funnel=funnel.to_json(),
+            by_mode=_by_mode(estimate, sum(joined.values()), sum(left.values())),
         )
+
+
+def _by_mode(estimate: int, joined: int, left: int) -> dict[AudienceMode, int]:
+    """Return how many people each mode would send to."""
+    return {
+        AudienceMode.FROZEN: estimate,
+        AudienceMode.REPROCESS: estimate + joined - left,
+        AudienceMode.REMOVALS: estimate - left,
+        AudienceMode.ADDITIONS: estimate + joined,
+    }
 
 
 def _joined(campaign_id: int) -> dict[AudienceSource, int]:

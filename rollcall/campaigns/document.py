@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from rollcall.campaigns.drafts import campaign_criteria
+from rollcall.campaigns.judging import campaign_limits
 from rollcall.campaigns.results import Results, audience_change, campaign_results
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
@@ -78,8 +79,23 @@ def _settings(campaign: Campaign) -> dict[str, Any]:
         "frozen_at": moment_json(campaign.frozen_at),
         "frozen_contact_ids": _frozen_ids(campaign),
         "original_segment_id": snapshot.segment_id if snapshot else None,
+        "audience_mode": campaign.audience_mode,
+        "min_growth": campaign.min_growth,
+        "guard_limits": campaign_limits(campaign).to_json(),
         "on_failure": campaign.on_failure,
         "quiet_hours": campaign.quiet_hours,
+    }
+
+
+def _review(campaign: Campaign) -> dict[str, Any] | None:
+    """Return what was decided in review, None where nobody has decided anything."""
+    if campaign.review_decision is None:
+        return None
+    return {
+        "decision": campaign.review_decision,
+        "reason": campaign.review_reason or None,
+        "decided_at": moment_json(campaign.reviewed_at),
+        "decided_by": _email(campaign.reviewed_by_id),
     }
 
 
@@ -109,7 +125,7 @@ def _frozen_ids(campaign: Campaign) -> list[int] | None:
 def _metadata(campaign: Campaign, results: Results) -> dict[str, Any]:
     change = audience_change(campaign)
     return {
-        "reprocess_audience_at_send": campaign.audience_mode == AudienceMode.REPROCESS,
+        "reprocess_audience_at_send": AudienceMode(campaign.audience_mode).computes_again,
         "estimated_recipients": campaign.estimated_recipients,
         "actual_recipients": campaign.actual_recipients,
         "audience_change_absolute": change.absolute if change else None,
@@ -118,6 +134,8 @@ def _metadata(campaign: Campaign, results: Results) -> dict[str, Any]:
         "reprocess_duration_ms": campaign.reprocess_duration_ms,
         "reprocess_error": campaign.reprocess_error,
         "audience_note": campaign.audience_note or None,
+        "guards": campaign.guard_verdict,
+        "review": _review(campaign),
         "audience_snapshot": {
             "at_creation": campaign.estimate_snapshot,
             "at_send": campaign.final_snapshot,

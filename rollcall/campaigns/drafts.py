@@ -1,5 +1,6 @@
 """Campaigns as they are written: what a form, a command or the API gives, checked and stored."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from rollcall import clock
 from rollcall.actors import Actor, record
 from rollcall.audience.criteria import Criteria, criteria_from_text
 from rollcall.audience.membership import find_segment_version, read_shape
+from rollcall.campaigns.guards import check_not_looser, read_limits, role_limits
 from rollcall.campaigns.states import change_state
 from rollcall.errors import InvalidInput, NotFound
 from rollcall.extensions import db, write
@@ -20,6 +22,7 @@ from rollcall.models import (
     Campaign,
     Channel,
     OnFailure,
+    Organisation,
     QuietHours,
     Role,
 )
@@ -36,6 +39,7 @@ NEEDS_ADMIN = (
 )
 NOT_ITSELF = "A campaign can't leave out its own people: choose other campaigns."
 TOO_LATE = "Nothing may go out after this time, so it must lie after the time of sending."
+MOST_GROWTH = 100_000
 MAX_MESSAGE = 5_000
 MAX_EMAIL = 100_000
 
@@ -49,7 +53,9 @@ class CampaignDraft:
     on the same clock, nothing goes out any more; `repeated` speaks for it too, unless
     `not_after_repeated` does. Of e-mails quiet hours mean nothing. On a segment,
     `snapshot_mode` ("reuse", "refresh") says which snapshot the list is frozen from;
-    `bump_version` and `force_snapshot` are done once, when it is frozen.
+    `bump_version` and `force_snapshot` are done once, when it is frozen. Re-processing is used
+    where the audience grew by at least `min_growth` percent; `guard_limits` are the campaign's
+    own, by the names of `rollcall.campaigns.guards`, and not looser than the role allows.
     """
 
     name: str
@@ -69,6 +75,8 @@ class CampaignDraft:
     snapshot_mode: str | None = None
     bump_version: bool = False
     force_snapshot: bool = False
+    min_growth: int | None = None
+    guard_limits: Mapping[str, Any] | None = None
     problems: dict[str, str] = field(default_factory=dict)
 
 
@@ -131,6 +139,7 @@ def edit_campaign(
             estimate_snapshot=None,
             scheduled_by_id=None,
             segment_snapshot_id=None,
+            guard_verdict=None,
             **values,
         )
         drop_list(campaign_id)
@@ -164,6 +173,7 @@ def check_draft(organisation_id: int, draft: CampaignDraft, role: Role) -> dict[
     scheduled_at = _check_time(draft, problems)
     not_after = _check_not_after(draft, scheduled_at, problems)
     _check_mode(draft, problems)
+    limits = _check_limits(organisation_id, draft, role, problems)
     if problems:
         raise InvalidInput(problems)
     return {
@@ -175,6 +185,8 @@ def check_draft(organisation_id: int, draft: CampaignDraft, role: Role) -> dict[
         "targeting_criteria": draft.criteria.to_text(),
         "audience_mode": draft.audience_mode,
         "on_failure": draft.on_failure,
+        "min_growth": draft.min_growth if draft.audience_mode.computes_again else None,
+        "guard_limits": limits,
         "quiet_hours": QuietHours.WAIT if email else draft.quiet_hours,
         "not_after": not_after,
         "scheduled_at": scheduled_at,
@@ -316,12 +328,30 @@ def _check_not_after(
 
 
 def _check_mode(draft: CampaignDraft, problems: dict[str, str]) -> None:
-    if draft.audience_mode == AudienceMode.FROZEN:
+    if draft.min_growth is not None and not 0 <= draft.min_growth <= MOST_GROWTH:
+        problems.setdefault("min_growth", f"Give whole percent from 0 to {MOST_GROWTH:,}.")
+    if not draft.audience_mode.computes_again:
         return
     if draft.local_time is None:
         problems.setdefault("audience_mode", NEEDS_TIME)
     elif not draft.criteria.can_be_computed_again:
         problems.setdefault("audience_mode", NEEDS_EVENTS)
+
+
+def _check_limits(
+    organisation_id: int, draft: CampaignDraft, role: Role, problems: dict[str, str]
+) -> dict[str, Any] | None:
+    if not draft.guard_limits or not draft.audience_mode.computes_again:
+        return None
+    organisation = db.session.get_one(Organisation, organisation_id)
+    try:
+        limits = read_limits(draft.guard_limits)
+        check_not_looser(limits, role_limits(role, organisation.guard_limits))
+    except InvalidInput as error:
+        for name, text in error.fields.items():
+            problems.setdefault(name, text)
+        return None
+    return limits
 
 
 def _audited(values: dict[str, Any]) -> dict[str, Any]:
@@ -336,5 +366,6 @@ def _audited_campaign(campaign: Campaign) -> dict[str, Any]:
         *("audience_mode", "on_failure", "quiet_hours", "not_after"),
         *("scheduled_at", "scheduled_timezone", "scheduled_local_time"),
         *("segment_id", "snapshot_mode", "bump_version", "force_snapshot"),
+        *("min_growth", "guard_limits"),
     )
     return _audited({name: getattr(campaign, name) for name in names})

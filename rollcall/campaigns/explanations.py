@@ -89,7 +89,7 @@ def explain_campaign(organisation_id: int, campaign_id: int, person_id: int) -> 
             criteria = criteria_to_freeze(organisation_id, criteria, choice)
     except InvalidInput:
         return Explanation(False, "Nobody can say: the campaign's criteria are damaged.")
-    if campaign.state == CampaignState.SCHEDULED and campaign.audience_mode == AudienceMode.FROZEN:
+    if campaign.state == CampaignState.SCHEDULED and _list_decides(campaign, recipient):
         return _explain_frozen(campaign, criteria, recipient, person_id)
     return _explain_criteria(campaign, criteria, person_id)
 
@@ -119,6 +119,17 @@ def list_past(organisation_id: int, person_id: int) -> list[PastCampaign]:
         )
         for campaign in campaigns
     ]
+
+
+def _list_decides(campaign: Campaign, recipient: Recipient | None) -> bool:
+    """Return whether the frozen list alone says if the person is to get it."""
+    on_list = recipient is not None and recipient.in_estimate
+    return {
+        AudienceMode.FROZEN: True,
+        AudienceMode.REPROCESS: False,
+        AudienceMode.REMOVALS: not on_list,
+        AudienceMode.ADDITIONS: on_list,
+    }[AudienceMode(campaign.audience_mode)]
 
 
 def _explain_criteria(campaign: Campaign, criteria: Criteria, person_id: int) -> Explanation:

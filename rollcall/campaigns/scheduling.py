@@ -27,9 +27,6 @@ from rollcall.models import (
     RecipientState,
 )
 
-REVIEW_DECISIONS = ("final", "estimate", "cancel")
-
-
 SIMULATOR = "simulator"
 NEEDS_ADDRESS = (
     "An e-mail must name the postal address of whoever sends it, and the organisation has none "
@@ -111,7 +108,7 @@ def send_campaign_now(
         with write():
             change_state(actor, campaign_id, "bring_forward", version=version, **_at_once())
         return people
-    if campaign.audience_mode == AudienceMode.REPROCESS:
+    if AudienceMode(campaign.audience_mode).computes_again:
         raise InvalidInput({"audience_mode": NEEDS_TIME})
     return _freeze_and_schedule(actor, campaign, version, **_at_once())
 
@@ -133,7 +130,8 @@ def _freeze_and_schedule(
     actor: Actor, campaign: Campaign, version: int | None, **values: Any
 ) -> int:
     criteria = campaign_criteria(campaign)
-    if campaign.audience_mode == AudienceMode.REPROCESS and not criteria.can_be_computed_again:
+    again = AudienceMode(campaign.audience_mode).computes_again
+    if again and not criteria.can_be_computed_again:
         raise InvalidInput({"audience_mode": NEEDS_EVENTS})
     # What was read is what will be stored: an edit in between must be noticed.
     version = campaign.version if version is None else version
@@ -151,13 +149,25 @@ def _freeze_and_schedule(
     )
 
 
-def cancel_campaign(actor: Actor, campaign_id: int, version: int | None = None) -> None:
+def cancel_campaign(
+    actor: Actor, campaign_id: int, version: int | None = None, *, reason: str = "", note: str = ""
+) -> None:
     """Stop a campaign for good; what has not gone out yet will not.
 
-    A message whose request is already on the wire keeps its own outcome.
+    A message whose request is already on the wire keeps its own outcome. `reason` goes to the
+    audit trail, `note` is shown with the campaign.
     """
+    noted = {"reason": (None, reason)} if reason else None
     with write():
-        change_state(actor, campaign_id, "cancel", version=version, completed_at=clock.now())
+        change_state(
+            actor,
+            campaign_id,
+            "cancel",
+            version=version,
+            noted=noted,
+            **({"state_note": note} if note else {}),
+            completed_at=clock.now(),
+        )
         db.session.execute(
             sa.update(Recipient)
             .where(
@@ -187,31 +197,3 @@ def resume_campaign(actor: Actor, campaign_id: int, version: int | None = None) 
             owner=None,
             lease_until=None,
         )
-
-
-def review_campaign(
-    actor: Actor, campaign_id: int, decision: str, version: int | None = None
-) -> None:
-    """Decide on a campaign that waits for it: send to the final list, to the estimate, or cancel.
-
-    The final list is computed when sending starts. Raises InvalidInput for another word.
-    """
-    if decision not in REVIEW_DECISIONS:
-        raise InvalidInput({"decision": f"Choose one of {', '.join(REVIEW_DECISIONS)}."})
-    if decision == "cancel":
-        return cancel_campaign(actor, campaign_id, version)
-    campaign = find_campaign(actor.organisation_id, campaign_id)
-    if campaign.frozen_at is None:
-        raise Conflict("This campaign has no list yet, so there is nothing to decide on.")
-    with write():
-        change_state(
-            actor,
-            campaign_id,
-            "approve",
-            version=version,
-            review_decision=decision,
-            state_note="",
-            owner=None,
-            lease_until=None,
-        )
-    return None

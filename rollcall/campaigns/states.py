@@ -35,6 +35,7 @@ TRANSITIONS: dict[str, Transition] = {
     "bring_forward": Transition((S.SCHEDULED,), S.SCHEDULED, "sent now"),
     "prepare": Transition((S.SCHEDULED, S.PREPARING), S.PREPARING, "started"),
     "stop_for_review": Transition((S.SCHEDULED, S.PREPARING), S.NEEDS_REVIEW, "stopped for review"),
+    "look_again": Transition((S.NEEDS_REVIEW,), S.NEEDS_REVIEW, "decided on"),
     "approve": Transition((S.NEEDS_REVIEW,), S.PREPARING, "decided on"),
     "start_sending": Transition((S.PREPARING,), S.SENDING, "sent"),
     "pause": Transition((S.SENDING,), S.PAUSED, "paused"),

@@ -39,7 +39,7 @@ def suggest_reprocessing(
     It is suggested when a chosen event is not over yet and ends before `moment`; of several
     such events the one that ends last is named.
     """
-    if moment is None or mode == AudienceMode.REPROCESS or not criteria.can_be_computed_again:
+    if moment is None or mode.computes_again or not criteria.can_be_computed_again:
         return None
     now = clock.now()
     coming = [

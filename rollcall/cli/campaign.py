@@ -17,12 +17,11 @@ from rollcall.campaigns.recipients import (
     list_recipients,
     read_recipient_filter,
 )
+from rollcall.campaigns.review import REVIEW_DECISIONS, review_campaign
 from rollcall.campaigns.scheduling import (
-    REVIEW_DECISIONS,
     cancel_campaign,
     pause_campaign,
     resume_campaign,
-    review_campaign,
     schedule_campaign,
     send_campaign_now,
 )
@@ -90,6 +89,22 @@ def campaign_commands() -> None:
 @click.option("--draft", is_flag=True, help="Only store it; schedule it later.")
 @click.option("--reprocess", is_flag=True, help="Compute the audience again at send time.")
 @click.option(
+    "--audience-mode",
+    type=click.Choice([mode.value for mode in AudienceMode]),
+    help="Instead of --reprocess; removals and additions change the frozen list one way only.",
+)
+@click.option(
+    "--min-growth", type=int, metavar="P", help="Re-process only from a growth of P percent."
+)
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A stricter limit: growth_percent, growth_people, ceiling, fall_percent, fall_stops, "
+    "minimum or budget.",
+)
+@click.option(
     "--on-failure", type=click.Choice([choice.value for choice in OnFailure]), default="fail"
 )
 @acting_options
@@ -109,7 +124,7 @@ def create(org_slug: str | None, as_email: str | None, as_json: bool, **options:
 def _read_draft(actor: Actor, organisation: Organisation, options: dict[str, Any]) -> CampaignDraft:
     if options["at_once"] and options["local_time"]:
         raise InvalidInput({"--now": "Choose --now or --at, not both."})
-    if options["reprocess"] and not options["local_time"]:
+    if _read_mode(options).computes_again and not options["local_time"]:
         raise InvalidInput({"--reprocess": NEEDS_TIME})
     return CampaignDraft(
         name=options["name"],
@@ -118,7 +133,9 @@ def _read_draft(actor: Actor, organisation: Organisation, options: dict[str, Any
         subject=options["subject"],
         link=options["link"],
         criteria=read_criteria(organisation, options, actor if options["create_people"] else None),
-        audience_mode=AudienceMode.REPROCESS if options["reprocess"] else AudienceMode.FROZEN,
+        audience_mode=_read_mode(options),
+        min_growth=options["min_growth"],
+        guard_limits=_read_limits(options["limits"]),
         on_failure=OnFailure(options["on_failure"]),
         local_time=options["local_time"],
         timezone=options["timezone"] or organisation.timezone,
@@ -129,6 +146,25 @@ def _read_draft(actor: Actor, organisation: Organisation, options: dict[str, Any
         bump_version=options["bump_version"],
         force_snapshot=options["force_snapshot"],
     )
+
+
+def _read_mode(options: dict[str, Any]) -> AudienceMode:
+    mode = options["audience_mode"]
+    if mode is None:
+        return AudienceMode.REPROCESS if options["reprocess"] else AudienceMode.FROZEN
+    if options["reprocess"] and mode == AudienceMode.FROZEN:
+        raise InvalidInput({"--audience-mode": "A frozen list is not re-processed: choose one."})
+    return AudienceMode(mode)
+
+
+def _read_limits(given: tuple[str, ...]) -> dict[str, Any] | None:
+    limits: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InvalidInput({"--limit": f"{text!r} can't be read; write growth_percent=50."})
+        limits[name.strip()] = value == "true" if name.strip() == "fall_stops" else value
+    return limits or None
 
 
 def _schedule(actor: Actor, campaign_id: int) -> None:
@@ -248,14 +284,20 @@ def top_up(campaign_id: int, org_slug: str | None, as_email: str | None, as_json
 @campaign_commands.command("review")
 @click.argument("campaign_id", metavar="ID", type=int)
 @click.option("--decision", type=click.Choice(REVIEW_DECISIONS), required=True)
+@click.option("--reason", default="", help="Why; kept in the audit trail.")
 @acting_options
 @json_option
 def review(
-    campaign_id: int, decision: str, org_slug: str | None, as_email: str | None, as_json: bool
+    campaign_id: int,
+    decision: str,
+    reason: str,
+    org_slug: str | None,
+    as_email: str | None,
+    as_json: bool,
 ) -> None:
-    """Decide on a campaign that waits for it."""
+    """Decide on a campaign that waits for it, within what your role allows."""
     actor = acting(org_slug, as_email)
-    review_campaign(actor, campaign_id, decision)
+    review_campaign(actor, campaign_id, decision, reason=reason)
     _show(actor, campaign_id, as_json)
 
 

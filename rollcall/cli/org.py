@@ -5,7 +5,9 @@ from typing import Any
 import click
 
 from rollcall.cli.common import acting_or_founding, command_group, emit, json_option
+from rollcall.errors import InvalidInput
 from rollcall.models import Organisation
+from rollcall.organisations.limits import describe_guard_limits, set_guard_limits
 from rollcall.organisations.reading import list_organisations
 from rollcall.organisations.settings import (
     SENDING_HOURS,
@@ -68,6 +70,14 @@ def create(
     help='When text messages may reach people, by their own clocks, or "off"; takes a super.',
 )
 @click.option("--address", help="The postal address that stands below each e-mail.")
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="ROLE.NAME=VALUE",
+    help="Beyond it a campaign that this role scheduled stops for review, such as "
+    "staff.growth_percent=200; empty is no limit; takes a super.",
+)
 @click.option("--as", "as_email", metavar="EMAIL", help="Who acts (default: the first super).")
 @json_option
 def change(
@@ -77,12 +87,16 @@ def change(
     timezone: str | None,
     quiet_hours: str | None,
     address: str | None,
+    limits: tuple[str, ...],
     as_email: str | None,
     as_json: bool,
 ) -> None:
     """Change what is set for the organisation SLUG."""
+    actor = acting_or_founding(slug, as_email)
+    if limits:
+        set_guard_limits(actor, _read_limits(limits))
     organisation = set_organisation(
-        acting_or_founding(slug, as_email),
+        actor,
         name=name,
         country=country,
         timezone=timezone,
@@ -90,6 +104,17 @@ def change(
         address=address,
     )
     emit(_to_json(organisation), as_json, _describe(organisation))
+
+
+def _read_limits(given: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    limits: dict[str, dict[str, Any]] = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        role, dot, name = key.strip().partition(".")
+        if not (equals and dot):
+            raise InvalidInput({"--limit": f"{text!r} can't be read; write staff.ceiling=500."})
+        limits.setdefault(role, {})[name] = value == "true" if name == "fall_stops" else value
+    return limits
 
 
 @org_commands.command("list")
@@ -106,6 +131,10 @@ def _to_json(organisation: Organisation) -> dict[str, Any]:
         "id": organisation.id,
         "slug": organisation.slug,
         **describe_settings(organisation),
+        "guard_limits": {
+            role.value: limits.to_json()
+            for role, limits in describe_guard_limits(organisation).items()
+        },
         "created_at": organisation.created_at,
     }
 

@@ -30,10 +30,19 @@ class CampaignState(enum.StrEnum):
 
 
 class AudienceMode(enum.StrEnum):
-    """Which list is sent to: the one frozen at scheduling, or the one computed at send time."""
+    """Which list is sent to: the one frozen at scheduling, the one computed at send time, or
+    the frozen one changed in one direction only.
+    """
 
     FROZEN = "frozen"
     REPROCESS = "reprocess"
+    REMOVALS = "removals"  # the frozen list, less those who no longer match
+    ADDITIONS = "additions"  # the frozen list, and those who match since
+
+    @property
+    def computes_again(self) -> bool:
+        """Return whether the criteria are run again at send time."""
+        return self is not AudienceMode.FROZEN
 
 
 class OnFailure(enum.StrEnum):
@@ -165,7 +174,17 @@ class Campaign(Model):
     # Which list was sent to and why, where that is not what the mode alone says.
     audience_note: Mapped[str] = mapped_column(sa.Text, default="")
     state_note: Mapped[str] = mapped_column(sa.Text, default="")
+    # Limits of this campaign's own, by the names of `rollcall.campaigns.guards`.
+    guard_limits: Mapped[Any] = mapped_column(Json, nullable=True)
+    # What the guards said when they stopped it: blockers and warnings, in sentences.
+    guard_verdict: Mapped[Any] = mapped_column(Json, nullable=True)
     review_decision: Mapped[str | None] = mapped_column(sa.String(10))  # final, estimate
+    review_reason: Mapped[str] = mapped_column(sa.Text, default="", server_default="")
+    review_since: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    reviewed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    reviewed_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("staff_member.id"))
+    # Re-process only where the audience grew by at least so many percent (D6).
+    min_growth: Mapped[int | None] = mapped_column()
 
     owner: Mapped[str | None] = mapped_column(sa.String(80))
     fence: Mapped[int] = mapped_column(default=0)
@@ -181,6 +200,7 @@ class Campaign(Model):
     organisation: Mapped[Organisation] = relationship()
     created_by: Mapped[StaffMember | None] = relationship(foreign_keys=[created_by_id])
     scheduled_by: Mapped[StaffMember | None] = relationship(foreign_keys=[scheduled_by_id])
+    reviewed_by: Mapped[StaffMember | None] = relationship(foreign_keys=[reviewed_by_id])
     segment_snapshot: Mapped[SegmentSnapshot | None] = relationship()
 
 

@@ -39,6 +39,8 @@ class Organisation(Model):
     quiet_until: Mapped[time | None] = mapped_column(sa.Time, default=None)
     # Stands below every e-mail, as CASL and CAN-SPAM ask.
     postal_address: Mapped[str] = mapped_column(sa.String(300), default="", server_default="")
+    # Limits that differ from the defaults, by role: see `rollcall.campaigns.guards`.
+    guard_limits: Mapped[Any] = mapped_column(Json, nullable=True)
     is_demo: Mapped[bool] = mapped_column(default=False)
     rfm_computed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -3,6 +3,7 @@
 import threading
 from datetime import timedelta
 
+from rollcall.campaigns.review import expire_reviews
 from rollcall.config import Settings
 from rollcall.extensions import db
 from rollcall.sending.claims import Claim, claim_campaign, find_due_campaigns
@@ -11,8 +12,14 @@ from rollcall.sending.runner import run_campaign
 
 
 def find_work(settings: Settings) -> list[int]:
-    """Return the campaigns that wait to be started or taken over; none where sending is held."""
-    return find_due_campaigns() if may_send(settings) else []
+    """Return the campaigns that wait to be started or taken over; none where sending is held.
+
+    Those that nobody decided on in time are cancelled first.
+    """
+    if not may_send(settings):
+        return []
+    expire_reviews()
+    return find_due_campaigns()
 
 
 def claim_work(campaign_id: int, settings: Settings) -> Claim | None:

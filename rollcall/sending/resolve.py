@@ -7,7 +7,7 @@ estimate.
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 import sqlalchemy as sa
 import structlog
@@ -17,8 +17,10 @@ from rollcall import clock
 from rollcall.actors import scheduler_actor
 from rollcall.audience.criteria import Criteria
 from rollcall.audience.funnel import Funnel
-from rollcall.audience.staging import staged, staged_audience
+from rollcall.audience.staging import staged_audience
 from rollcall.campaigns.drafts import campaign_criteria
+from rollcall.campaigns.judging import judge_campaign
+from rollcall.campaigns.results import percent_change
 from rollcall.campaigns.states import change_state
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db, write
@@ -28,12 +30,13 @@ from rollcall.models import (
     CampaignState,
     Channel,
     OnFailure,
-    Reason,
     Recipient,
     RecipientState,
 )
 from rollcall.sending.claims import Claim, renew_claim
+from rollcall.sending.difference import count_final, restore_estimate, store_difference
 from rollcall.snapshots.campaigns import audience_snapshot
+from rollcall.wording import say_change, say_people
 
 log = structlog.get_logger()
 
@@ -47,22 +50,24 @@ class _Plan:
     """What of the campaign decides how its final list comes about."""
 
     channel: Channel
-    reprocess: bool
+    mode: AudienceMode
     criteria_text: str | None
     on_failure: OnFailure
+    min_growth: int | None
     resolved: bool
 
 
 def resolve_audience(claim: Claim) -> bool:
-    """Store the final list and return True, or fail the campaign and return False.
+    """Store the final list and return whether it is to be sent to.
 
-    Does nothing where an earlier owner of the campaign has stored it already. Raises
+    It is not where the guards stop the campaign for review (D4), and where computing it again
+    failed (D5). Does nothing where an earlier owner of the campaign has stored it already. Raises
     ClaimLost where the campaign is no longer ours.
     """
     plan = _read_plan(claim.campaign_id)
     if plan.resolved:
         return True
-    if not plan.reprocess:
+    if not plan.mode.computes_again:
         _use_estimate(claim)
         return True
     if not plan.criteria_text:
@@ -71,21 +76,21 @@ def resolve_audience(claim: Claim) -> bool:
         )
         return True
     try:
-        _reprocess(claim, plan)
+        return _reprocess(claim, plan)
     except ReprocessFailed as error:
         log.warning("reprocess failed", campaign_id=claim.campaign_id, error=str(error))
         return _after_failure(claim, plan, str(error))
-    return True
 
 
 def _read_plan(campaign_id: int) -> _Plan:
     campaign = db.session.get_one(Campaign, campaign_id, populate_existing=True)
-    reprocess = campaign.audience_mode == AudienceMode.REPROCESS
+    estimate = campaign.review_decision == "estimate"
     return _Plan(
         channel=Channel(campaign.channel),
-        reprocess=reprocess and campaign.review_decision != "estimate",
+        mode=AudienceMode.FROZEN if estimate else AudienceMode(campaign.audience_mode),
         criteria_text=campaign.targeting_criteria,
         on_failure=OnFailure(campaign.on_failure),
+        min_growth=campaign.min_growth,
         resolved=campaign.final_at is not None,
     )
 
@@ -134,7 +139,7 @@ def _after_failure(claim: Claim, plan: _Plan, error: str) -> bool:
     return False
 
 
-def _reprocess(claim: Claim, plan: _Plan) -> None:
+def _reprocess(claim: Claim, plan: _Plan) -> bool:
     started = time.monotonic()
     moment = clock.now()
     try:
@@ -142,8 +147,10 @@ def _reprocess(claim: Claim, plan: _Plan) -> None:
         staging = staged_audience(claim.organisation_id, criteria, plan.channel, moment)
         with staging as funnel, write():
             renew_claim(claim, CampaignState.PREPARING)
-            store_difference(claim.campaign_id)
-            _store_figures(claim.campaign_id, funnel, moment, started)
+            store_final_list(claim.campaign_id, funnel, moment, started)
+            if _grew_too_little(claim.campaign_id, plan.min_growth):
+                return True
+            return not _stop_for_review(claim)
     except InvalidInput as error:
         raise ReprocessFailed(str(error)) from error
     except SQLAlchemyError as error:
@@ -156,78 +163,72 @@ def _reprocess(claim: Claim, plan: _Plan) -> None:
         raise ReprocessFailed(f"The criteria can't be run: {error}") from error
 
 
+def store_final_list(campaign_id: int, funnel: Funnel, moment: datetime, started: float) -> None:
+    """Store both lists and their figures, by the staged audience, in the open transaction.
+
+    `started` is when the evaluation began, by `time.monotonic`.
+    """
+    campaign = db.session.get_one(Campaign, campaign_id, populate_existing=True)
+    store_difference(campaign_id, AudienceMode(campaign.audience_mode))
+    final = count_final(campaign_id)
+    campaign.final_at = campaign.reprocessed_at = moment
+    campaign.actual_recipients = final.people
+    # The funnel says whom the criteria give now; the list itself may follow them one way only.
+    by_source = Funnel(by_source=final.by_source).by_source_json()
+    campaign.final_snapshot = {
+        **audience_snapshot(funnel, moment),
+        "total": final.people,
+        "by_source": by_source,
+    }
+    campaign.guard_verdict = judge_campaign(campaign, final).to_json()
+    campaign.reprocess_duration_ms = round((time.monotonic() - started) * 1000)
+    db.session.flush()
+
+
+def _grew_too_little(campaign_id: int, min_growth: int | None) -> bool:
+    """Go back to the estimate where the audience did not grow by what the campaign asks (D6)."""
+    campaign = db.session.get_one(Campaign, campaign_id)
+    before, after = campaign.estimated_recipients or 0, campaign.actual_recipients or 0
+    enough = after > 0 if before == 0 else (after - before) * 100 >= (min_growth or 0) * before
+    if min_growth is None or enough:
+        return False
+    change = say_change(after - before, percent_change(before, after))
+    use_estimate(
+        campaign,
+        f"The audience computed again has {say_people(after)} ({change}), which is less than the "
+        f"{min_growth} % growth that the campaign asks for, so the estimate list was used.",
+    )
+    return True
+
+
+def _stop_for_review(claim: Claim) -> bool:
+    campaign = db.session.get_one(Campaign, claim.campaign_id)
+    blockers = (campaign.guard_verdict or {}).get("blockers")
+    if not blockers:
+        return False
+    change_state(
+        scheduler_actor(claim.organisation_id),
+        claim.campaign_id,
+        "stop_for_review",
+        fence=claim.fence,
+        state_note=" ".join(blockers),
+        review_since=clock.now(),
+        owner=None,
+        lease_until=None,
+    )
+    return True
+
+
+def use_estimate(campaign: Campaign, note: str) -> None:
+    """Make the estimate the final list again, and say why, in the open transaction."""
+    restore_estimate(campaign.id)
+    campaign.actual_recipients = campaign.estimated_recipients
+    campaign.final_snapshot = campaign.estimate_snapshot
+    campaign.audience_note = note
+    campaign.guard_verdict = None
+
+
 def _read_criteria(campaign_id: int) -> Criteria:
     criteria = campaign_criteria(db.session.get_one(Campaign, campaign_id))
     criteria.check_chooses_somebody()
     return criteria
-
-
-def _store_figures(campaign_id: int, funnel: Funnel, moment: Any, started: float) -> None:
-    campaign = db.session.get_one(Campaign, campaign_id, populate_existing=True)
-    campaign.final_at = campaign.reprocessed_at = moment
-    campaign.actual_recipients = funnel.reachable
-    campaign.final_snapshot = audience_snapshot(funnel, moment)
-    campaign.reprocess_duration_ms = round((time.monotonic() - started) * 1000)
-
-
-def store_difference(campaign_id: int) -> None:
-    """Turn the estimate's rows into both lists, by the staged audience, in the open transaction.
-
-    Three statements touch only who changed: those who left, with the reason; those who
-    stayed but came in another way; those who joined.
-    """
-    estimate = (Recipient.campaign_id == campaign_id, Recipient.in_estimate.is_(True))
-    _mark_left(estimate)
-    _mark_new_sources(estimate)
-    _add_joined(campaign_id, estimate)
-
-
-_Conditions = tuple[sa.ColumnElement[bool], ...]
-
-
-def _mark_left(estimate: _Conditions) -> None:
-    today = sa.select(staged.c.reason).where(staged.c.person_id == Recipient.person_id)
-    unmatched = sa.literal(int(Reason.CRITERIA_NO_LONGER_MET))
-    # EXISTS by the index: PostgreSQL goes through a set row by row once it outgrows its memory.
-    reachable = sa.exists().where(
-        staged.c.person_id == Recipient.person_id, staged.c.reason == Reason.REACHABLE
-    )
-    db.session.execute(
-        sa.update(Recipient)
-        .where(*estimate, ~reachable)
-        .values(
-            in_final=False,
-            final_source=None,
-            left_reason=sa.func.coalesce(today.scalar_subquery(), unmatched),
-            state=RecipientState.LEFT,
-        )
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _mark_new_sources(estimate: _Conditions) -> None:
-    db.session.execute(
-        sa.update(Recipient)
-        .where(
-            *estimate,
-            Recipient.in_final.is_(True),
-            staged.c.person_id == Recipient.person_id,
-            staged.c.source != Recipient.estimate_source,
-        )
-        .values(final_source=staged.c.source)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _add_joined(campaign_id: int, estimate: _Conditions) -> None:
-    known = sa.exists().where(*estimate, Recipient.person_id == staged.c.person_id)
-    joined = sa.select(
-        sa.literal(campaign_id),
-        staged.c.person_id,
-        sa.false(),
-        sa.true(),
-        staged.c.source,
-        sa.literal(int(RecipientState.QUEUED)),
-    ).where(staged.c.reason == Reason.REACHABLE, ~known)
-    columns = ["campaign_id", "person_id", "in_estimate", "in_final", "final_source", "state"]
-    db.session.execute(sa.insert(Recipient).from_select(columns, joined))

@@ -9,9 +9,10 @@ import time_machine
 from apiflask import APIFlask
 
 from rollcall.campaigns.drafts import NEEDS_EVENTS, NEEDS_TIME
+from rollcall.campaigns.guards import DEFAULT_LIMITS
 from rollcall.config import Settings
 from rollcall.extensions import db
-from rollcall.models import Campaign, CampaignState, Event, Organisation, Source
+from rollcall.models import Campaign, CampaignState, Event, Organisation, Role, Source
 from rollcall.sending.due import run_due_campaigns
 from tests.api.client import Program, problem_fields
 from tests.factories import attend, make_people, make_person, set_facts
@@ -65,6 +66,9 @@ def test_from_the_draft_to_the_figures(
         "frozen_at": "2026-11-27T19:00:00Z",
         "frozen_contact_ids": [1, 2, 3],
         "original_segment_id": None,
+        "audience_mode": "reprocess",
+        "min_growth": None,
+        "guard_limits": DEFAULT_LIMITS[Role.SUPER].to_json(),
         "on_failure": "fail",
         "quiet_hours": "wait",
     }

@@ -70,7 +70,7 @@ class Stage:
     def for_sunday(self, reprocess: bool, **changes: Any) -> int:
         """A campaign scheduled for Sunday 10 am."""
         mode = AudienceMode.REPROCESS if reprocess else AudienceMode.FROZEN
-        draft = self.draft(audience_mode=mode, local_time=SUNDAY, **changes)
+        draft = self.draft(**{"audience_mode": mode, "local_time": SUNDAY, **changes})
         campaign_id = create_campaign(self.actor, draft)
         schedule_campaign(self.actor, campaign_id)
         return campaign_id

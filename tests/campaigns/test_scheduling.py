@@ -16,11 +16,11 @@ from rollcall.campaigns.drafts import (
     create_campaign,
     edit_campaign,
 )
+from rollcall.campaigns.review import review_campaign
 from rollcall.campaigns.scheduling import (
     cancel_campaign,
     pause_campaign,
     resume_campaign,
-    review_campaign,
     schedule_campaign,
     send_campaign_now,
 )

@@ -9,11 +9,11 @@ from apiflask import APIFlask
 
 from rollcall.actors import Actor
 from rollcall.campaigns.drafts import create_campaign, edit_campaign
+from rollcall.campaigns.review import review_campaign
 from rollcall.campaigns.scheduling import (
     cancel_campaign,
     pause_campaign,
     resume_campaign,
-    review_campaign,
     schedule_campaign,
 )
 from rollcall.campaigns.states import STATE_WORDS, TRANSITIONS, change_state

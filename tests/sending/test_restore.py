@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from rollcall.campaigns.scheduling import resume_campaign, review_campaign
+from rollcall.campaigns.review import review_campaign
+from rollcall.campaigns.scheduling import resume_campaign
 from rollcall.errors import Conflict, NotAllowed
 from rollcall.extensions import db, write
 from rollcall.models import (

@@ -1,0 +1,21 @@
+"""What the page of a campaign that waits for a decision is rendered with."""
+
+from typing import Any
+
+from blueprints.access import current_staff
+from rollcall.campaigns.results import audience_change, campaign_results
+from rollcall.campaigns.review import may_approve
+from rollcall.models import Campaign
+
+
+def review_context(campaign: Campaign) -> dict[str, Any]:
+    """Return both lists in figures, and whether whoever looks may send to the final one."""
+    results = campaign_results(campaign.id)
+    return {
+        "right": may_approve(current_staff().rank, campaign),
+        "review": {
+            "change": audience_change(campaign),
+            "results": results,
+            "joined_by_source": dict(results.joined_by_source),
+        },
+    }

@@ -89,7 +89,7 @@ def count_final(campaign_id: int) -> FinalList:
             left += count
             continue
         joined += 0 if in_estimate else count
-        by_source[source] += count
+        by_source[source or AudienceSource.OTHER] += count
         by_country[country] += count
     return FinalList(sum(by_source.values()), joined, left, dict(by_source), dict(by_country))
 

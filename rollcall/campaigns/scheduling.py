@@ -158,16 +158,9 @@ def cancel_campaign(
     audit trail, `note` is shown with the campaign.
     """
     noted = {"reason": (None, reason)} if reason else None
+    values: dict[str, Any] = {"completed_at": clock.now()} | ({"state_note": note} if note else {})
     with write():
-        change_state(
-            actor,
-            campaign_id,
-            "cancel",
-            version=version,
-            noted=noted,
-            **({"state_note": note} if note else {}),
-            completed_at=clock.now(),
-        )
+        change_state(actor, campaign_id, "cancel", version=version, noted=noted, **values)
         db.session.execute(
             sa.update(Recipient)
             .where(

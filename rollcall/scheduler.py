@@ -21,6 +21,7 @@ from rollcall.config import Settings
 from rollcall.extensions import db
 from rollcall.providers.base import Listening
 from rollcall.providers.registry import find_provider
+from rollcall.sending.chores import run_chores
 from rollcall.sending.claims import Claim
 from rollcall.sending.due import claim_work, find_work
 from rollcall.sending.runner import run_campaign
@@ -32,6 +33,7 @@ logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 # Also a long send at a low rate must not keep the next campaign from starting in time.
 CAMPAIGNS_AT_ONCE = 16
+CHORES_SECONDS = 5
 
 
 class CampaignScheduler:
@@ -52,6 +54,14 @@ class CampaignScheduler:
             self._look,
             "interval",
             seconds=self._settings.scheduler_seconds,
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,
+        )
+        self._scheduler.add_job(
+            self._see_to_chores,
+            "interval",
+            seconds=CHORES_SECONDS,
             coalesce=True,
             max_instances=1,
             misfire_grace_time=None,
@@ -95,6 +105,14 @@ class CampaignScheduler:
                 self._claim_and_run()
             except Exception:  # the next look must come, whatever went wrong with this one
                 log.exception("looking for due campaigns failed")
+            finally:
+                db.session.remove()
+
+    def _see_to_chores(self) -> None:
+        with self._app.app_context():
+            try:
+                if not self._stop.is_set():
+                    run_chores(self._settings)
             finally:
                 db.session.remove()
 

@@ -31,6 +31,7 @@ from rollcall.cli.criteria import create_people_option, criteria_options, read_c
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
 from rollcall.models import AudienceMode, Campaign, Channel, OnFailure, Organisation, QuietHours
+from rollcall.sending.chores import run_chores
 from rollcall.sending.due import run_due_campaigns
 from rollcall.wording import (
     say_change,
@@ -304,8 +305,10 @@ def review(
 @campaign_commands.command("send-due")
 @json_option
 def send_due(as_json: bool) -> None:
-    """Run every campaign that is due, then exit (for cron)."""
-    run = run_due_campaigns(current_app.extensions["rollcall"])
+    """Run every campaign that is due, see to what else waits, then exit (for cron)."""
+    settings = current_app.extensions["rollcall"]
+    run = run_due_campaigns(settings)
+    run_chores(settings)
     emit({"campaigns": run}, as_json, f"Ran {say_count(len(run), 'campaign')}.")
 
 

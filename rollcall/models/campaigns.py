@@ -91,6 +91,7 @@ class Reason(enum.IntEnum):
     EXPIRED = 11  # still waiting when the campaign's "not after" time came
     SET_ASIDE = 12  # the program broke at this recipient again and again
     PROVIDER_BUSY = 13  # only while waiting: refused for now, to be tried again
+    DRY_RUN = 14  # the campaign is one: nobody of its list is messaged
     CRITERIA_NO_LONGER_MET = 20
 
     @property
@@ -185,6 +186,11 @@ class Campaign(Model):
     reviewed_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("staff_member.id"))
     # Re-process only where the audience grew by at least so many percent (D6).
     min_growth: Mapped[int | None] = mapped_column()
+    # A dry run (C11): rendered messages go to this address only, and to nobody of the list.
+    dry_run_address: Mapped[str | None] = mapped_column(sa.String(254))
+    dry_run_limit: Mapped[int | None] = mapped_column()
+    # The change of an event that holds it for a decision: event, change, from, to.
+    held_for: Mapped[Any] = mapped_column(Json, nullable=True)
 
     owner: Mapped[str | None] = mapped_column(sa.String(80))
     fence: Mapped[int] = mapped_column(default=0)
@@ -232,10 +238,33 @@ class Recipient(Model):
     )
     # Why held back; of somebody queued, what they wait for until `not_before`.
     held_reason: Mapped[Reason | None] = mapped_column(Code(Reason))
+    held_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # when it was held back
     not_before: Mapped[datetime | None] = mapped_column(UTCDateTime)
     # How often the recipient was claimed and the process then died before the wire.
     claims: Mapped[int] = mapped_column(sa.SmallInteger, default=0, server_default="0")
     address: Mapped[str | None] = mapped_column(Key)
+
+
+class LeftOut(Model):
+    """Why somebody whom the criteria matched did not come onto a list, at both moments.
+
+    With the recipients these are all the people of both funnels, so that each of them is
+    explained as it was and not as it looks today. `at_creation` is kept of whoever was not on
+    the estimate, `at_send` of whoever was on neither list; None where the criteria did not match
+    the person at that moment or were not run, REACHABLE where the campaign's mode adds nobody.
+    """
+
+    __tablename__ = "left_out"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    campaign_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True
+    )
+    person_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("person.id", ondelete="CASCADE"), primary_key=True
+    )
+    at_creation: Mapped[Reason | None] = mapped_column(Code(Reason))
+    at_send: Mapped[Reason | None] = mapped_column(Code(Reason))
 
 
 class Attempt(Model):
@@ -275,3 +304,59 @@ class Attempt(Model):
     resolution: Mapped[str | None] = mapped_column(sa.String(10))
     parts: Mapped[int] = mapped_column(sa.SmallInteger, default=1)
     cost: Mapped[Decimal] = mapped_column(Money, default=Decimal(0))
+
+
+class Rehearsal(Model):
+    """The whole way to the final list, gone once without sending: what would have happened.
+
+    `hours_before` is which of the organisation's rehearsals it was, None for one by hand.
+    """
+
+    __tablename__ = "rehearsal"
+    __table_args__ = (
+        # Of the processes that rehearse at the same moment, one stores it and tells of it.
+        sa.UniqueConstraint("campaign_id", "scheduled_at", "hours_before"),
+        sa.Index("ix_rehearsal_campaign_id", "campaign_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaign.id", ondelete="CASCADE"))
+    scheduled_at: Mapped[datetime] = mapped_column(UTCDateTime)  # as the campaign was then
+    hours_before: Mapped[int | None] = mapped_column()
+    at: Mapped[datetime] = mapped_column(UTCDateTime)
+    duration_ms: Mapped[int] = mapped_column()
+    estimate: Mapped[int] = mapped_column()
+    people: Mapped[int | None] = mapped_column()  # None where it failed
+    joined: Mapped[int] = mapped_column(default=0)
+    left: Mapped[int] = mapped_column(default=0)
+    left_by_reason: Mapped[Any] = mapped_column(Json, nullable=True)
+    cost: Mapped[Decimal] = mapped_column(Money, default=Decimal(0))
+    outcome: Mapped[str] = mapped_column(sa.String(20))  # within_limits, review, estimate, failure
+    verdict: Mapped[Any] = mapped_column(Json, nullable=True)
+    sentence: Mapped[str] = mapped_column(sa.Text)
+
+
+class TrialMessage(Model):
+    """A rendered message that went to staff instead of the person it was written for.
+
+    Of a dry run, or a test of one campaign; stored before the wire, as an attempt is.
+    """
+
+    __tablename__ = "trial_message"
+    __table_args__ = (sa.Index("ix_trial_message_campaign_id", "campaign_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaign.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(sa.String(10))  # dry_run, test
+    # For whom it was filled in; None where nobody was there to fill it in for.
+    person_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id", ondelete="SET NULL"))
+    staff_id: Mapped[int | None] = mapped_column(sa.ForeignKey("staff_member.id"))
+    address: Mapped[str] = mapped_column(sa.String(254))
+    subject: Mapped[str] = mapped_column(sa.String(300), default="")
+    text: Mapped[str] = mapped_column(sa.Text)
+    parts: Mapped[int] = mapped_column(sa.SmallInteger, default=1)
+    provider: Mapped[str] = mapped_column(sa.String(20))
+    started_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    # Both empty: the process died on the way, so that nobody can know.
+    accepted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    error: Mapped[str | None] = mapped_column(sa.String(400))

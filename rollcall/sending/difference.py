@@ -14,11 +14,13 @@ from rollcall.extensions import db
 from rollcall.models import (
     AudienceMode,
     AudienceSource,
+    LeftOut,
     PersonFacts,
     Reason,
     Recipient,
     RecipientState,
 )
+from rollcall.upserts import upsert_into
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def store_difference(campaign_id: int, mode: AudienceMode) -> None:
 
     Three statements touch only who changed: those who left, with the reason; those who
     stayed but came in another way; those who joined. A mode of one direction only leaves out
-    the other.
+    the other. A fourth keeps why everybody else whom the criteria match is on neither list.
     """
     estimate = _estimate(campaign_id)
     if mode != AudienceMode.ADDITIONS:
@@ -47,6 +49,7 @@ def store_difference(campaign_id: int, mode: AudienceMode) -> None:
     _mark_new_sources(estimate)
     if mode != AudienceMode.REMOVALS:
         _add_joined(campaign_id, estimate)
+    _keep_left_out(campaign_id)
 
 
 def restore_estimate(campaign_id: int) -> None:
@@ -169,3 +172,23 @@ def _add_joined(campaign_id: int, estimate: _Conditions) -> None:
     ).where(staged.c.reason == Reason.REACHABLE, ~known)
     columns = ["campaign_id", "person_id", "in_estimate", "in_final", "final_source", "state"]
     db.session.execute(sa.insert(Recipient).from_select(columns, joined))
+
+
+def _keep_left_out(campaign_id: int) -> None:
+    db.session.execute(
+        sa.update(LeftOut)
+        .where(LeftOut.campaign_id == campaign_id, LeftOut.at_send.is_not(None))
+        .values(at_send=None)
+        .execution_options(synchronize_session=False)
+    )
+    known = sa.exists().where(
+        Recipient.campaign_id == campaign_id, Recipient.person_id == staged.c.person_id
+    )
+    others = sa.select(sa.literal(campaign_id), staged.c.person_id, staged.c.reason).where(~known)
+    insert = upsert_into(LeftOut).from_select(["campaign_id", "person_id", "at_send"], others)
+    db.session.execute(
+        insert.on_conflict_do_update(
+            index_elements=["campaign_id", "person_id"],
+            set_={"at_send": insert.excluded.at_send},
+        )
+    )

@@ -212,6 +212,7 @@ def _hold_back(campaign_id: int, people: list[int], reason: Reason) -> None:
         people,
         state=RecipientState.HELD_BACK,
         held_reason=reason,
+        held_at=clock.now(),
         not_before=None,
         address=None,
     )
@@ -379,7 +380,12 @@ def expire_waiting(claim: Claim, content: Content) -> None:
                 Recipient.campaign_id == claim.campaign_id,
                 Recipient.state == RecipientState.QUEUED,
             )
-            .values(state=RecipientState.HELD_BACK, held_reason=Reason.EXPIRED, not_before=None)
+            .values(
+                state=RecipientState.HELD_BACK,
+                held_reason=Reason.EXPIRED,
+                held_at=clock.now(),
+                not_before=None,
+            )
             .execution_options(synchronize_session=False)
         )
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from rollcall.audience.funnel import Funnel
 from rollcall.audience.staging import staged
 from rollcall.extensions import db
-from rollcall.models import Campaign, Reason, Recipient, RecipientState
+from rollcall.models import Campaign, LeftOut, Reason, Recipient, RecipientState
 from rollcall.snapshots.capture import capture_once, lock_row
 
 
@@ -42,7 +42,8 @@ def freeze_staged_audience(
 
 def drop_list(campaign_id: int) -> None:
     """Delete the campaign's list inside the caller's transaction; never once sending has begun."""
-    db.session.execute(sa.delete(Recipient).where(Recipient.campaign_id == campaign_id))
+    for table in (Recipient, LeftOut):
+        db.session.execute(sa.delete(table).where(table.campaign_id == campaign_id))
 
 
 def _store_list(campaign: Campaign, funnel: Funnel, moment: datetime) -> int:
@@ -60,6 +61,11 @@ def _store_list(campaign: Campaign, funnel: Funnel, moment: datetime) -> int:
         sa.literal(int(RecipientState.QUEUED)),
     ).where(staged.c.reason == Reason.REACHABLE)
     db.session.execute(sa.insert(Recipient).from_select(columns, reachable))
+    left_out = sa.select(sa.literal(campaign.id), staged.c.person_id, staged.c.reason).where(
+        staged.c.reason != Reason.REACHABLE
+    )
+    columns = ("campaign_id", "person_id", "at_creation")
+    db.session.execute(sa.insert(LeftOut).from_select(columns, left_out))
     campaign.frozen_at = moment
     campaign.estimated_recipients = funnel.reachable
     campaign.estimate_snapshot = audience_snapshot(funnel, moment)

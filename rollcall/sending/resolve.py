@@ -6,6 +6,8 @@ estimate.
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,7 +48,7 @@ class ReprocessFailed(Exception):
 
 
 @dataclass(frozen=True)
-class _Plan:
+class SendingPlan:
     """What of the campaign decides how its final list comes about."""
 
     channel: Channel
@@ -64,7 +66,7 @@ def resolve_audience(claim: Claim) -> bool:
     failed (D5). Does nothing where an earlier owner of the campaign has stored it already. Raises
     ClaimLost where the campaign is no longer ours.
     """
-    plan = _read_plan(claim.campaign_id)
+    plan = read_plan(claim.campaign_id)
     if plan.resolved:
         return True
     if not plan.mode.computes_again:
@@ -82,10 +84,11 @@ def resolve_audience(claim: Claim) -> bool:
         return _after_failure(claim, plan, str(error))
 
 
-def _read_plan(campaign_id: int) -> _Plan:
+def read_plan(campaign_id: int) -> SendingPlan:
+    """Return how the campaign's final list is to come about, as it is stored now."""
     campaign = db.session.get_one(Campaign, campaign_id, populate_existing=True)
     estimate = campaign.review_decision == "estimate"
-    return _Plan(
+    return SendingPlan(
         channel=Channel(campaign.channel),
         mode=AudienceMode.FROZEN if estimate else AudienceMode(campaign.audience_mode),
         criteria_text=campaign.targeting_criteria,
@@ -108,7 +111,7 @@ def _use_estimate(claim: Claim, note: str = "", error: str | None = None) -> Non
         campaign.audience_note = note
 
 
-def _after_failure(claim: Claim, plan: _Plan, error: str) -> bool:
+def _after_failure(claim: Claim, plan: SendingPlan, error: str) -> bool:
     if plan.on_failure == OnFailure.ESTIMATE:
         _use_estimate(
             claim,
@@ -139,18 +142,29 @@ def _after_failure(claim: Claim, plan: _Plan, error: str) -> bool:
     return False
 
 
-def _reprocess(claim: Claim, plan: _Plan) -> bool:
+def _reprocess(claim: Claim, plan: SendingPlan) -> bool:
     started = time.monotonic()
     moment = clock.now()
+    again = audience_again(claim.campaign_id, claim.organisation_id, plan.channel, moment)
+    with again as funnel, write():
+        renew_claim(claim, CampaignState.PREPARING)
+        if settle_list(claim.campaign_id, plan.min_growth, funnel, moment, started):
+            return True
+        return not _stop_for_review(claim)
+
+
+@contextmanager
+def audience_again(
+    campaign_id: int, organisation_id: int, channel: Channel, moment: datetime
+) -> Iterator[Funnel]:
+    """Run the criteria again as of sending at `moment`; the block gets them staged, with a funnel.
+
+    Raises ReprocessFailed where that, or what the block does with it, can't be done.
+    """
     try:
-        criteria = _read_criteria(claim.campaign_id)
-        staging = staged_audience(claim.organisation_id, criteria, plan.channel, moment)
-        with staging as funnel, write():
-            renew_claim(claim, CampaignState.PREPARING)
-            store_final_list(claim.campaign_id, funnel, moment, started)
-            if _grew_too_little(claim.campaign_id, plan.min_growth):
-                return True
-            return not _stop_for_review(claim)
+        criteria = _read_criteria(campaign_id)
+        with staged_audience(organisation_id, criteria, channel, moment) as funnel:
+            yield funnel
     except InvalidInput as error:
         raise ReprocessFailed(str(error)) from error
     except SQLAlchemyError as error:
@@ -161,6 +175,18 @@ def _reprocess(claim: Claim, plan: _Plan) -> bool:
         # fails as for any other damage, instead of being tried again for ever.
         db.session.rollback()
         raise ReprocessFailed(f"The criteria can't be run: {error}") from error
+
+
+def settle_list(
+    campaign_id: int, min_growth: int | None, funnel: Funnel, moment: datetime, started: float
+) -> bool:
+    """Store the list that is to be sent to, in the open transaction: sending and rehearsing do.
+
+    Returns whether it is the estimate after all, because the audience grew too little; else
+    the guards' verdict on it stands with the campaign.
+    """
+    store_final_list(campaign_id, funnel, moment, started)
+    return _grew_too_little(campaign_id, min_growth)
 
 
 def store_final_list(campaign_id: int, funnel: Funnel, moment: datetime, started: float) -> None:

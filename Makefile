@@ -52,7 +52,7 @@ install-dev: .venv/installed-dev ## Install what the tests and checks need as we
 	@$(BIN)/uv pip sync -q --compile-bytecode --python $(BIN)/python --require-hashes requirements-dev.lock
 	@touch $@ .venv/installed
 
-test: install-dev ## Run every test on SQLite and on PostgreSQL.
+test: install-dev ## Run every test on SQLite, and again on PostgreSQL those that open a database.
 	$(BIN)/pytest -q -n $(TESTERS) --database sqlite
 	$(BIN)/pytest -q -n $(TESTERS) --database postgresql
 

@@ -43,6 +43,17 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"database: {config.getoption('--database')}"
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave to the run on SQLite what opens no database and would only be the same again."""
+    if config.getoption("--database") == "sqlite":
+        return
+    same = [item for item in items if "database_kind" not in getattr(item, "fixturenames", ())]
+    if len(same) < len(items):
+        config.hook.pytest_deselected(items=same)
+        items[:] = [item for item in items if item not in set(same)]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cheap_password_hashes() -> Iterator[None]:
     """Argon2 takes 64 MiB and a tenth of a second a hash, on purpose; tests have no time for it."""

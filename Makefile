@@ -53,8 +53,8 @@ install-dev: .venv/installed-dev ## Install what the tests and checks need as we
 	@touch $@ .venv/installed
 
 test: install-dev ## Run every test on SQLite, and again on PostgreSQL those that open a database.
-	$(BIN)/pytest -q -n $(TESTERS) --database sqlite
-	$(BIN)/pytest -q -n $(TESTERS) --database postgresql
+	$(BIN)/pytest -q -n $(TESTERS) --durations=15 --database sqlite
+	$(BIN)/pytest -q -n $(TESTERS) --durations=15 --database postgresql
 
 check: install-dev ## Run the linters, the type checker, the import rules and the migration check.
 	$(BIN)/ruff check .

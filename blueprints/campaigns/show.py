@@ -14,10 +14,9 @@ from rollcall import clock
 from rollcall.audience.criteria import Criteria
 from rollcall.audience.names import describe_audience
 from rollcall.audience.preview import MessageText, preview_audience
+from rollcall.campaigns.choices import describe_choices
 from rollcall.campaigns.comparison import Comparison, compare_with_now
 from rollcall.campaigns.drafts import campaign_criteria, find_campaign
-from rollcall.campaigns.guards import describe_limits
-from rollcall.campaigns.judging import campaign_limits
 from rollcall.campaigns.progress import sending_progress
 from rollcall.campaigns.segment_base import SegmentBase, find_segment_base
 from rollcall.campaigns.versions import compare_with_adopting
@@ -68,7 +67,7 @@ def _context(campaign: Campaign) -> dict[str, Any]:
         "criteria": criteria,
         "audience_sentence": _describe(campaign, criteria),
         "segment_base": segment_base,
-        "limits_sentence": describe_limits(campaign_limits(campaign)),
+        "choices": describe_choices(campaign, segment_base),
         "adopting": _adopting(campaign, segment_base),
         "doubts": count_doubts(campaign.id),
         "sample": _sample(campaign, criteria) if not over else None,

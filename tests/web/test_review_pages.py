@@ -6,7 +6,7 @@ import pytest
 
 from rollcall.audience.criteria import Criteria
 from rollcall.extensions import db, write
-from rollcall.models import AudienceMode, AuditEntry, Campaign, CampaignState, Role
+from rollcall.models import AudienceMode, AuditEntry, Campaign, CampaignState, OnFailure, Role
 from tests.factories import attend, make_people, set_facts
 from tests.web.browser import Browser
 from tests.web.campaigns import Desk, words
@@ -180,3 +180,25 @@ class TestLimits:
         assert "Only a super can change them." in words(admin.get("/settings/limits").text)
         assert admin.post("/settings/limits", self.form(desk)).status_code == 403
         assert log_in(Role.STAFF).get("/settings/limits").status_code == 403
+
+
+def test_what_each_choice_would_send_to_is_said_before_choosing(desk: Desk):
+    """3 planned, 2 joined since and 1 opted out: four different numbers."""
+    campaign_id = desk.scheduled(criteria=Criteria(events=("night",), window_hours=0))
+    late(desk, 2)
+    set_facts(desk.people[0], opted_out_sms=True)
+    text = desk.read(f"/campaigns/{campaign_id}")
+    assert "What each choice would send to now" in text
+    choices = "The frozen list (chosen) 3 Computed again 4 Only removals 2 Only additions 5"
+    assert choices in text
+
+
+def test_the_results_say_what_was_chosen_for_the_moment_of_sending(desk: Desk):
+    campaign_id = desk.scheduled(**{**DYNAMIC, "min_growth": 10, "on_failure": OnFailure.ESTIMATE})
+    late(desk, 1)
+    make_due(campaign_id)
+    desk.run_due()
+    text = desk.read(f"/campaigns/{campaign_id}")
+    assert "Only if it grew by 10 % or more; else the frozen list is used" in text
+    assert "Stops for review Growth of over 100 %" in text
+    assert "If that fails The frozen list is used" in text

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import rollcall.sealing  # noqa: F401 (its listeners seal what is recorded here)
 from rollcall import clock
 from rollcall.errors import NotAllowed
 from rollcall.extensions import db

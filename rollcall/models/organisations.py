@@ -60,6 +60,8 @@ class StaffMember(Model):
     role: Mapped[Role] = mapped_column(sa.String(10))
     password_hash: Mapped[str | None] = mapped_column(sa.String(200))
     active: Mapped[bool] = mapped_column(default=True)
+    # What Rollcall tells them stands on their page of notices in any case.
+    mail_notices: Mapped[bool] = mapped_column(default=True, server_default=sa.true())
     # Part of every session cookie: changing it ends all sessions of this staff member.
     session_key: Mapped[str] = mapped_column(sa.String(32))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
@@ -110,7 +112,8 @@ class AuditEntry(Model):
     """One change of data: who, what, when, from where, before and after. Only ever added to.
 
     `number` counts an organisation's entries without a gap, and `seal` is the hash of the entry
-    and the seal before it: both are set when the transaction that made the change ends.
+    and the seal before it: both are set when the transaction that made the change ends. After
+    that triggers refuse to change the row; see `rollcall.sealing`.
     """
 
     __tablename__ = "audit_entry"

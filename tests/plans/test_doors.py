@@ -28,7 +28,7 @@ AMENDED = {"kind": "finished_good", "quantity": "420", "reason": "More came"}
 # When and by whom differs from run to run; through which door is what is tried here.
 OF_ITS_OWN = {
     *("at", "created_at", "updated_at", "taken_at", "amended_at"),
-    *("origin", "address"),
+    *("origin", "address", "number", "seal"),
 }
 
 

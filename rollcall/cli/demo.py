@@ -2,12 +2,14 @@
 
 import os
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import click
 import sqlalchemy as sa
 from flask import Flask, current_app
 
+from rollcall import clock
 from rollcall.cli.common import Failure, command_group
 from rollcall.cli.serve import serve_app
 from rollcall.config import Settings
@@ -17,6 +19,7 @@ from rollcall.extensions import db
 from rollcall.models import Campaign, CampaignState, Organisation
 
 SECONDS_UNTIL_SENDING = 60.0
+THE_STORY = timedelta(hours=1)  # what is scheduled later is there to be looked at
 
 
 @command_group("demo")
@@ -83,6 +86,7 @@ def _still_to_come(story: Story) -> bool:
             sa.select(sa.func.count(Campaign.id)).where(
                 Campaign.organisation_id == story.actor.organisation_id,
                 Campaign.state == CampaignState.SCHEDULED,
+                Campaign.scheduled_at < clock.now() + THE_STORY,
             )
         )
     )

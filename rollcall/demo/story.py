@@ -1,4 +1,4 @@
-"""Loads the demo organisation: its people, earlier events, the event, and two campaigns."""
+"""Loads the demo organisation: its people, earlier events, the event, and its campaigns."""
 
 import random
 from collections.abc import Sequence
@@ -39,6 +39,7 @@ from rollcall.people.records import block_person
 
 SLUG = "art-battle"
 EMAIL = "demo@rollcall.example"
+COLLEAGUE = "robin@rollcall.example"
 PASSWORD = "friday-to-sunday"
 TIMEZONE = "America/Toronto"
 EVENT = "art-battle-toronto"
@@ -110,10 +111,21 @@ def load_story(seconds: float) -> Story:
 
 
 def schedule_story(story: Story, seconds: float) -> None:
-    """Schedule the frozen and the re-processing campaign, so many seconds from now."""
+    """Schedule the frozen and the re-processing campaign so many seconds from now, and two more."""
     at = clock.now() + timedelta(seconds=seconds)
     for draft in (_frozen_draft(at), _reprocessed_draft(at + timedelta(seconds=3))):
         schedule_campaign(story.actor, create_campaign(story.actor, draft))
+    _schedule_others(story.actor, at)
+
+
+def _schedule_others(actor: Actor, at: datetime) -> None:
+    """A colleague's campaign that outgrows what their role may send to, and one for tomorrow."""
+    colleague = create_staff(actor, COLLEAGUE, Role.STAFF, PASSWORD, name="Robin")
+    for who, draft in (
+        (actor_for(colleague, "demo"), _outgrown_draft(at + timedelta(seconds=10))),
+        (actor, _tomorrows_draft(at + timedelta(days=1))),
+    ):
+        schedule_campaign(who, create_campaign(who, draft))
 
 
 def _frozen_draft(at: datetime) -> CampaignDraft:
@@ -136,6 +148,32 @@ def _reprocessed_draft(at: datetime) -> CampaignDraft:
         link="https://example.org/next/%%HASH%%",
         # The e-mail of the same hour must not keep people from hearing who won.
         criteria=Criteria(events=(EVENT,), window_hours=0),
+        audience_mode=AudienceMode.REPROCESS,
+        local_time=_wall_time(at),
+        timezone=TIMEZONE,
+    )
+
+
+def _outgrown_draft(at: datetime) -> CampaignDraft:
+    return CampaignDraft(
+        name="Programme of next month",
+        channel=Channel.EMAIL,
+        subject="What is on next month",
+        message="Hi %%FIRST_NAME%%,\n\nnext month: two heats and the final. See you there?",
+        criteria=Criteria(events=(EVENT,), window_hours=0),
+        audience_mode=AudienceMode.REPROCESS,
+        local_time=_wall_time(at),
+        timezone=TIMEZONE,
+    )
+
+
+def _tomorrows_draft(at: datetime) -> CampaignDraft:
+    return CampaignDraft(
+        name="Thank you for coming",
+        channel=Channel.SMS,
+        message="Thank you for coming, %%FIRST_NAME%%! Tell us how it was: %%LINK%%",
+        link="https://example.org/how/%%HASH%%",
+        criteria=Criteria(events=(EVENT,), window_hours=12),
         audience_mode=AudienceMode.REPROCESS,
         local_time=_wall_time(at),
         timezone=TIMEZONE,

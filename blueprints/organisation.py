@@ -32,6 +32,7 @@ def save() -> ResponseReturnValue:
             timezone=form.get("timezone"),
             quiet_hours=form.get("quiet_hours"),
             address=form.get("postal_address"),
+            rehearsals=form.get("rehearsals"),
         )
     except InvalidInput as error:
         values = {**describe_settings(current_staff().organisation), **form}

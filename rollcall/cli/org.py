@@ -10,6 +10,7 @@ from rollcall.models import Organisation
 from rollcall.organisations.limits import describe_guard_limits, set_guard_limits
 from rollcall.organisations.reading import list_organisations
 from rollcall.organisations.settings import (
+    OFF,
     SENDING_HOURS,
     create_organisation,
     describe_settings,
@@ -71,6 +72,11 @@ def create(
 )
 @click.option("--address", help="The postal address that stands below each e-mail.")
 @click.option(
+    "--rehearsals",
+    metavar="24,1",
+    help='How many hours before its time a campaign is rehearsed, up to five of them, or "off".',
+)
+@click.option(
     "--limit",
     "limits",
     multiple=True,
@@ -87,6 +93,7 @@ def change(
     timezone: str | None,
     quiet_hours: str | None,
     address: str | None,
+    rehearsals: str | None,
     limits: tuple[str, ...],
     as_email: str | None,
     as_json: bool,
@@ -102,6 +109,7 @@ def change(
         timezone=timezone,
         quiet_hours=quiet_hours,
         address=address,
+        rehearsals=rehearsals,
     )
     emit(_to_json(organisation), as_json, _describe(organisation))
 
@@ -143,6 +151,10 @@ def _describe(organisation: Organisation) -> str:
     given = describe_settings(organisation)
     return (
         f"{organisation.slug}: {given['name']}, {given['country']}, {given['timezone']}, "
-        f"text messages {given['quiet_hours']}, "
+        f"text messages {given['quiet_hours']}, rehearsals {_say_rehearsals(given['rehearsals'])}, "
         + (given["postal_address"].replace("\n", ", ") or "no postal address")
     )
+
+
+def _say_rehearsals(hours: str) -> str:
+    return hours if hours == OFF else f"{hours.replace(',', ' and ')} h before"

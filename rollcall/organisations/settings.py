@@ -12,6 +12,7 @@ from rollcall.campaigns.waiting import wake_quiet_waiters
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db, write
 from rollcall.models import Organisation, Role
+from rollcall.organisations.rehearsals import format_rehearsals, read_rehearsals
 from rollcall.slugs import check_slug, make_slug
 from rollcall.walltime import check_timezone
 
@@ -69,9 +70,11 @@ def set_organisation(
     timezone: str | None = None,
     quiet_hours: str | None = None,
     address: str | None = None,
+    rehearsals: str | None = None,
 ) -> Organisation:
     """Change what is given and return the organisation.
 
+    `rehearsals` are how many hours before its time a campaign is rehearsed, "24,1", or "off".
     Takes an admin; the quiet hours, which the law is about, take a super. Raises NotAllowed,
     or InvalidInput naming each field that can't be used.
     """
@@ -82,6 +85,7 @@ def set_organisation(
         "timezone": timezone,
         "quiet_hours": quiet_hours,
         "postal_address": address,
+        "rehearsals": rehearsals,
     }
     values = _read_settings({key: text for key, text in given.items() if text is not None})
     with write():
@@ -113,6 +117,7 @@ def describe_settings(organisation: Organisation) -> dict[str, Any]:
         "timezone": organisation.timezone,
         "quiet_hours": format_quiet_hours(organisation),
         "postal_address": organisation.postal_address,
+        "rehearsals": format_rehearsals(organisation),
     }
 
 
@@ -131,6 +136,7 @@ def _read_settings(given: dict[str, str]) -> dict[str, Any]:
         "timezone": _read_timezone,
         "quiet_hours": _read_quiet_hours,
         "postal_address": _read_address,
+        "rehearsals": read_rehearsals,
     }
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}

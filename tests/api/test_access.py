@@ -86,6 +86,8 @@ CALLS: list[tuple[str, str, Any, int]] = [
     ("POST", "/campaigns/1/segment-version", {"decision": "keep"}, 409),
     ("POST", "/campaigns/1/preview", {}, 200),
     ("POST", "/campaigns/1/duplicate", {}, 201),
+    ("POST", "/campaigns/1/rehearse", {}, 409),
+    ("GET", "/campaigns/1/rehearsals", None, 200),
     ("POST", "/campaigns/1/top-up", {}, 409),
     ("GET", "/campaigns/1/recipients", None, 200),
     ("GET", "/campaigns/1/doubts", None, 200),

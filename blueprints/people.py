@@ -8,8 +8,8 @@ from flask.typing import ResponseReturnValue
 from blueprints.access import current_actor, staff_only
 from blueprints.addresses import read_id
 from rollcall.audience.rfm import compute_rfm
-from rollcall.campaigns.explanations import explain_campaign, list_past, list_planned
 from rollcall.errors import Conflict, InvalidInput
+from rollcall.explanations.explaining import explain_campaign, list_past, list_planned
 from rollcall.models import Channel
 from rollcall.people.consent import opt_in_person, opt_out_person
 from rollcall.people.details import PERSON_FIELDS, PersonDraft

@@ -53,7 +53,7 @@ def _moved(
     here = side_people(inside, inside_place).subquery(f"in_{inside_place}")
     there = side_people(outside, outside_place).subquery(f"beside_{inside_place}")
     facts = aliased(PersonFacts)
-    cause, values = _cause(inside, outside, facts, prefix=f"{inside_place}_")
+    cause, values = cause_of_move(inside, outside, facts, f"{inside_place}_")
     return (
         sa.select(here.c.person_id, sa.cast(cause, sa.SmallInteger).label("cause"))
         .select_from(here)
@@ -64,8 +64,8 @@ def _moved(
     )
 
 
-def _cause(inside: Side, outside: Side, facts: Any, prefix: str) -> tuple[Any, Values]:
-    """Return the number of the cause why somebody of `inside` is not in `outside`.
+def cause_of_move(inside: Side, outside: Side, facts: Any, prefix: str) -> tuple[Any, Values]:
+    """Return the number of the cause why somebody of `inside` is not in `outside`, and its values.
 
     The definition made the difference where that of `outside` leaves the person out as things
     stood when they were inside; else the person changed, and the cause is what that definition

@@ -45,11 +45,14 @@ class Side:
     snapshot_id: int | None = None
     number: int = 1
     people_then: int | None = None
+    # As a version stood at an earlier moment of which no snapshot was taken: nobody knows all
+    # its people any more, but causes can be told from what was recorded.
+    remembered: bool = False
 
     @property
     def is_now(self) -> bool:
         """Return whether the people are evaluated now."""
-        return self.snapshot_id is None
+        return self.snapshot_id is None and not self.remembered
 
     @property
     def word(self) -> str:
@@ -121,6 +124,11 @@ def _now_side(segment: Segment, version: int | None) -> Side:
     return _side(segment, find_version(segment, version), clock.now())
 
 
+def remembered_side(segment: Segment, version: SegmentVersion, moment: datetime) -> Side:
+    """Return how a version stood at an earlier moment, to tell causes by; it can't be staged."""
+    return _side(segment, version, moment, remembered=True)
+
+
 def snapshot_side(segment: Segment, snapshot: SegmentSnapshot) -> Side:
     """Return a snapshot as a side."""
     return _side(
@@ -133,7 +141,7 @@ def snapshot_side(segment: Segment, snapshot: SegmentSnapshot) -> Side:
     )
 
 
-def _side(segment: Segment, version: SegmentVersion, moment: datetime, **snapshot: Any) -> Side:
+def _side(segment: Segment, version: SegmentVersion, moment: datetime, **more: Any) -> Side:
     return Side(
         segment_id=segment.id,
         segment_slug=segment.slug,
@@ -142,7 +150,7 @@ def _side(segment: Segment, version: SegmentVersion, moment: datetime, **snapsho
         version=version.version,
         criteria=version_criteria(version),
         moment=moment,
-        **snapshot,
+        **more,
     )
 
 

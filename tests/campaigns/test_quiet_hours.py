@@ -15,10 +15,10 @@ from rollcall.campaigns.drafts import (
     edit_campaign,
     find_campaign,
 )
-from rollcall.campaigns.explanations import explain_campaign
 from rollcall.campaigns.progress import Wait, sending_progress
 from rollcall.campaigns.scheduling import schedule_campaign, send_campaign_now
 from rollcall.errors import InvalidInput
+from rollcall.explanations.explaining import explain_campaign
 from rollcall.extensions import db, write
 from rollcall.models import (
     AuditEntry,
@@ -309,14 +309,15 @@ def test_a_person_is_told_what_their_message_waits_for(stage: Stage, underway):
         return explain_campaign(stage.organisation_id, campaign.id, person_id).sentence
 
     assert said(people[2]) == (
-        "They are on the list, and their message waits until Sat 28 Nov 2026, 08:00 "
-        "America/Toronto: it is too early or too late in the day where they are."
+        "Waiting until Sat 28 Nov 2026, 08:00 America/Toronto: it is too early or too late in the "
+        "day where they are; on the list since it was frozen on Fri 27 Nov 2026, 12:00 "
+        "America/Toronto."
     )
     assert "the provider could not take it" in said(people[4])
     for reason, words in (
-        (Reason.QUIET_HOURS, "they were in quiet hours"),
-        (Reason.EXPIRED, "they still waited when the last time for sending came"),
-        (Reason.SET_ASIDE, "they were set aside after the program failed"),
+        (Reason.QUIET_HOURS, "was in quiet hours"),
+        (Reason.EXPIRED, "still waited when the last time for sending came"),
+        (Reason.SET_ASIDE, "was set aside after the program failed"),
     ):
         put(campaign.id, people[2], state=RecipientState.HELD_BACK, held_reason=reason)
         assert words in said(people[2])

@@ -209,13 +209,16 @@ def test_whether_they_would_get_a_draft_is_answered_with_the_reason(browser, acm
     campaign = draft(acme, "Winners", ada)
     page = browser.get(f"/people/{ada.id}").text
     assert "Winners (draft)" in page
-    assert "they would get it" not in page
+    assert "Would get it as things stand" not in page
     assert (
-        "As things stand, they would get it."
+        "Would get it as things stand: picked by hand."
         in browser.get(f"/people/{ada.id}?campaign={campaign}").text
     )
     browser.post(f"/people/{ada.id}/opt-out", {"channel": "sms"})
-    assert "They opted out." in browser.get(f"/people/{ada.id}?campaign={campaign}").text
+    assert (
+        "Left out as things stand: opted out of texts on"
+        in browser.get(f"/people/{ada.id}?campaign={campaign}").text
+    )
 
 
 def test_a_campaign_of_another_organisation_explains_nothing(browser, ada):
@@ -235,4 +238,4 @@ def test_a_message_in_the_window_is_the_reason_named(browser, acme):
     lately = make_person(acme, messaged_at=clock.now() - timedelta(hours=2))
     campaign = draft(acme, "Again", lately)
     page = browser.get(f"/people/{lately.id}?campaign={campaign}").text
-    assert "They had a message in the last 72 hours." in page
+    assert "Left out as things stand: had a message in the last 72 hours." in page

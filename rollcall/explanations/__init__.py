@@ -1,0 +1,1 @@
+"""Why somebody got a campaign or did not: one true sentence a person, causes and sums a list."""

@@ -1,0 +1,129 @@
+"""What became of people in a campaign whose final list is made: got it, left, held back, why."""
+
+from rollcall.explanations.causes import find_causes
+from rollcall.explanations.context import Context
+from rollcall.explanations.evidence import Question, find_evidence, say_left_out
+from rollcall.explanations.moving import Moved, say_moves
+from rollcall.explanations.outsiders import explain_outsiders
+from rollcall.explanations.standing import Standing
+from rollcall.explanations.unmatched import NOTHING_KEPT, Unmet, find_unmet
+from rollcall.explanations.verdicts import Evidence, Explanation, Verdict
+from rollcall.explanations.wire import say_fate
+from rollcall.models import CampaignState, Reason, RecipientState
+
+Standings = dict[int, Standing]
+
+
+def explain_fates(context: Context, standings: Standings) -> dict[int, Explanation]:
+    """Return for each person what became of them in the campaign, and why."""
+    on_list = {who: one for who, one in standings.items() if one.recipient is not None}
+    left = {who: one for who, one in on_list.items() if one.change == "left"}
+    stayed = {who: one for who, one in on_list.items() if who not in left}
+    outside = {who: one for who, one in standings.items() if who not in on_list}
+    causes = find_causes(context.campaign, list(on_list)) if on_list else {}
+    moves = say_moves(context, causes)
+    found = explain_outsiders(context, outside)
+    found |= _explain_left(context, left, causes, moves)
+    found |= _explain_listed(context, stayed, causes, moves)
+    if context.campaign.state == CampaignState.NEEDS_REVIEW:
+        found = {who: _undecided(standings[who], one) for who, one in found.items()}
+    return found
+
+
+def _explain_left(
+    context: Context, standings: Standings, causes: dict[int, str], moves: dict[int, Moved]
+) -> dict[int, Explanation]:
+    final_at = context.campaign.final_at
+    questions = {
+        who: Question(one.recipient.left_reason, final_at, final_at)
+        for who, one in standings.items()
+        if one.recipient is not None
+        and one.recipient.left_reason not in (None, Reason.CRITERIA_NO_LONGER_MET)
+    }
+    evidence = find_evidence(context, questions)
+    unmet = find_unmet(
+        context, [who for who in standings if who not in questions], final_at, "computed again"
+    )
+    found = {}
+    for who in standings:
+        if who in questions:
+            why = say_left_out(context, questions[who], evidence.get(who))
+            shown = evidence.get(who)
+        else:
+            why, shown = _say_unmatched(moves.get(who), unmet.get(who), causes.get(who))
+        found[who] = Explanation(
+            Verdict.LEFT,
+            f"Left the list when it was computed again on {context.say(final_at)}: {why}.",
+            (shown,) if shown is not None else (),
+            causes.get(who),
+            "left",
+        )
+    return found
+
+
+def _say_unmatched(
+    moved: Moved | None, unmet: Unmet | None, cause: str | None
+) -> tuple[str, Evidence | None]:
+    """Return what is known better: what the cause says, or which criterion was not met."""
+    vague = moved is None or (moved.evidence is None and cause in ("cancelled", None))
+    if vague and unmet is not None and unmet.cause not in ("unknown", "unkept"):
+        return unmet.text, unmet.evidence
+    return (moved.text, moved.evidence) if moved is not None else (NOTHING_KEPT, None)
+
+
+def _explain_listed(
+    context: Context, standings: Standings, causes: dict[int, str], moves: dict[int, Moved]
+) -> dict[int, Explanation]:
+    held = {
+        who: _held_question(one)
+        for who, one in standings.items()
+        if one.recipient is not None and one.recipient.state == RecipientState.HELD_BACK
+    }
+    evidence = find_evidence(context, held)
+    found = {}
+    for who, standing in standings.items():
+        why = say_left_out(context, held[who], evidence.get(who)) if who in held else ""
+        fate = say_fate(context, standing, why)
+        came = _say_came(context, standing, causes.get(who), moves.get(who))
+        shown = [one for one in (evidence.get(who), _evidence_of(moves.get(who))) if one]
+        found[who] = Explanation(
+            fate.verdict,
+            f"{fate.text}; {came}.",
+            tuple(shown),
+            held[who].reason.key if who in held else causes.get(who),
+            standing.change,
+        )
+    return found
+
+
+def _held_question(standing: Standing) -> Question:
+    recipient = standing.recipient
+    reason = recipient.held_reason if recipient is not None else None
+    at = recipient.held_at if recipient is not None else None
+    return Question(reason or Reason.SET_ASIDE, at, at, held=True)
+
+
+def _evidence_of(moved: Moved | None) -> Evidence | None:
+    return moved.evidence if moved is not None else None
+
+
+def _say_came(context: Context, standing: Standing, cause: str | None, moved: Moved | None) -> str:
+    frozen = context.say(context.campaign.frozen_at)
+    if standing.change != "joined":
+        return f"on the list since it was frozen on {frozen}"
+    why = moved.text if moved is not None else NOTHING_KEPT
+    return f"joined after the list was frozen on {frozen}: {why}"
+
+
+def _undecided(standing: Standing, one: Explanation) -> Explanation:
+    """Say on what it hangs whether the person gets a campaign that waits for a decision."""
+    ways = {
+        "kept": "gets it unless the campaign is cancelled in review",
+        "joined": "gets it only if review sends to the final list",
+        "left": "gets it only if review sends to the frozen list",
+    }
+    way = ways.get(standing.change or "")
+    if way is None:
+        return one
+    said = one.sentence.removesuffix(".")
+    return Explanation(Verdict.UNDECIDED, f"{said}; {way}.", one.evidence, one.cause, one.change)

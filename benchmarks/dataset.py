@@ -56,7 +56,6 @@ def _add_ground() -> int:
                 organisation_id=organisation_id,
                 email="bench@example.org",
                 role=Role.SUPER,
-                session_key="bench",
                 created_at=NOW,
             )
         )

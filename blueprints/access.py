@@ -19,7 +19,7 @@ from werkzeug.exceptions import BadRequest, Unauthorized
 
 from blueprints.addresses import is_own_address
 from blueprints.extensions import csrf
-from blueprints.sessions import session_staff
+from blueprints.sessions import note_session_use, session_staff
 from rollcall.actors import Actor, actor_for
 from rollcall.errors import NotAllowed
 from rollcall.models import Role, StaffMember
@@ -104,6 +104,7 @@ def guard_request() -> ResponseReturnValue | None:
         staff = session_staff()
         if staff is None:
             return _ask_to_log_in()
+        note_session_use()
         g.actor = actor_for(staff, "browser", request.remote_addr)
         g.actor.require(access.role)
     csrf.protect()

@@ -33,7 +33,7 @@ ACCOUNT_NAVIGATION = (
     ("Audit trail", "audit.index"),
 )
 # Pages that belong to another part of the site.
-PART_OF = {"plans": "events"}
+PART_OF = {"invitations": "staff", "plans": "events"}
 
 
 class Link(NamedTuple):

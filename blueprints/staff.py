@@ -6,11 +6,14 @@ from flask.typing import ResponseReturnValue
 from blueprints.access import allow, current_actor
 from rollcall.errors import InvalidInput
 from rollcall.models import Role
+from rollcall.organisations.invitations import find_invitation, list_invitations
 from rollcall.organisations.reading import find_staff, list_staff
+from rollcall.organisations.sessions import count_sessions
 from rollcall.organisations.staff import (
     create_staff,
     deactivate_staff,
     edit_staff,
+    end_staff_sessions,
     reactivate_staff,
     set_password,
 )
@@ -21,8 +24,14 @@ pages = Blueprint("staff", __name__, url_prefix="/staff")
 @pages.get("")
 @allow(Role.ADMIN)
 def index() -> ResponseReturnValue:
-    """List the organisation's staff members."""
-    return render_template("staff/index.html", members=list_staff(current_actor().organisation_id))
+    """List the organisation's staff members, and who is invited to be one."""
+    actor = current_actor()
+    return render_template(
+        "staff/index.html",
+        members=list_staff(actor.organisation_id),
+        invitations=list_invitations(actor.organisation_id),
+        my_role=actor.role,
+    )
 
 
 @pages.get("/new")
@@ -84,6 +93,15 @@ def change_password(staff_id: int) -> ResponseReturnValue:
     return redirect(url_for("staff.edit", staff_id=staff_id))
 
 
+@pages.post("/<int:staff_id>/sessions/end")
+@allow(Role.ADMIN)
+def end_sessions(staff_id: int) -> ResponseReturnValue:
+    """Log somebody out of every browser."""
+    end_staff_sessions(current_actor(), staff_id)
+    flash("They are logged out everywhere, and can log in again.", "success")
+    return redirect(url_for("staff.edit", staff_id=staff_id))
+
+
 @pages.post("/<int:staff_id>/deactivate")
 @allow(Role.ADMIN)
 def deactivate(staff_id: int) -> ResponseReturnValue:
@@ -114,6 +132,8 @@ def _edit_page(
         member=member,
         may_change=actor.role.at_least(member.rank),
         is_self=member.id == actor.staff_id,
+        invitation=find_invitation(member),
+        session_count=count_sessions(member.id),
         roles=_roles(),
         values=values or {"name": member.name, "role": member.role},
         errors=errors or {},

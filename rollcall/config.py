@@ -11,6 +11,8 @@ from typing import Any
 _CHECKOUT = Path(__file__).resolve().parents[1]
 SMS_PROVIDERS = ("simulator", "twilio", "kannel", "smpp")
 EMAIL_PROVIDERS = ("simulator", "smtp")
+# How long a browser stays logged in that is not looked at.
+SESSION_LASTS = timedelta(days=14)
 
 
 class ConfigError(Exception):
@@ -126,12 +128,13 @@ def flask_config(settings: Settings) -> dict[str, Any]:
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": settings.public_url.startswith("https://"),
-        "PERMANENT_SESSION_LIFETIME": timedelta(days=14),
+        "PERMANENT_SESSION_LIFETIME": SESSION_LASTS,
         "MAX_CONTENT_LENGTH": 64 * 1024 * 1024,
         "MAX_FORM_MEMORY_SIZE": 8 * 1024 * 1024,
         "RATELIMIT_STORAGE_URI": "memory://",
         "WTF_CSRF_TIME_LIMIT": None,
         "LOGIN_LIMIT": "10 per minute",
+        "RESET_LIMIT": "5 per hour",
         "OPENAPI_VERSION": "3.1.0",
     }
 

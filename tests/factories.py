@@ -5,7 +5,6 @@ datetimes; what is left out gets a plausible value that differs from call to cal
 """
 
 import itertools
-import secrets
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -58,7 +57,6 @@ def make_staff(
     values = {
         "email": f"{role}-{next(_numbers)}@example.org",
         "name": f"{role.capitalize()} member",
-        "session_key": secrets.token_hex(16),
         "created_at": clock.now(),
         **values,
     }

@@ -6,6 +6,7 @@ from flask import Flask
 from rollcall.cli import (
     doubts,  # noqa: F401 (adds its command to flask campaign)
     segment_compare,  # noqa: F401 (adds its command to flask segment)
+    staff_access,  # noqa: F401 (adds its commands to flask staff)
 )
 from rollcall.cli.alert import alert_commands
 from rollcall.cli.audience import audience_commands

@@ -20,6 +20,7 @@ from rollcall.actors import Actor, actor_for
 from rollcall.config import ConfigError
 from rollcall.errors import DomainError, InvalidInput, NotAllowed, NotFound
 from rollcall.models import Organisation, Role, StaffMember
+from rollcall.organisations.invitations import find_invitation
 from rollcall.organisations.reading import (
     find_first_super,
     find_organisation,
@@ -206,6 +207,8 @@ def _find_acting_staff(org_slug: str | None, email: str) -> StaffMember:
         raise NotFound(f"There is no staff member {email} in this organisation.")
     if not staff.active:
         raise NotAllowed(f"{email} has been deactivated and can't act any more.")
+    if find_invitation(staff) is not None:
+        raise NotAllowed(f"{email} has not accepted the invitation yet and can't act.")
     return staff
 
 

@@ -16,6 +16,7 @@ from rollcall.cli.common import (
 )
 from rollcall.errors import NotFound
 from rollcall.models import Role, StaffMember
+from rollcall.organisations.invitations import list_invitations
 from rollcall.organisations.passwords import make_password
 from rollcall.organisations.reading import find_staff_by_email, list_staff
 from rollcall.organisations.staff import create_staff, deactivate_staff, set_password
@@ -70,7 +71,7 @@ def change_password(
 ) -> None:
     """Give EMAIL a new password and end all their sessions."""
     actor = acting(org_slug, as_email)
-    staff = _find(actor, email)
+    staff = find_member(actor, email)
     password = _read_password() if password_stdin else make_password()
     set_password(actor, staff.id, password)
     text = [f"{staff.email} has a new password, and their sessions have ended."]
@@ -84,7 +85,7 @@ def change_password(
 def deactivate(email: str, org_slug: str | None, as_email: str | None, as_json: bool) -> None:
     """Let EMAIL log in no more."""
     actor = acting(org_slug, as_email)
-    staff = _find(actor, email)
+    staff = find_member(actor, email)
     deactivate_staff(actor, staff.id)
     emit(_to_json(staff), as_json, f"{staff.email} can no longer log in.")
 
@@ -93,13 +94,19 @@ def deactivate(email: str, org_slug: str | None, as_email: str | None, as_json: 
 @acting_options
 @json_option
 def show_all(org_slug: str | None, as_email: str | None, as_json: bool) -> None:
-    """List the staff members."""
-    members = list_staff(acting_or_founding(org_slug, as_email).organisation_id)
+    """List the staff members, and who is invited to be one."""
+    organisation_id = acting_or_founding(org_slug, as_email).organisation_id
+    members = list_staff(organisation_id)
+    invited = [invitation.member for invitation in list_invitations(organisation_id)]
     lines = [_describe(member) for member in members] or ["Nobody can log in yet."]
-    emit([_to_json(member) for member in members], as_json, lines)
+    lines += [f"{_describe(member)}, invited" for member in invited]
+    data = [_to_json(member) for member in members]
+    data += [_to_json(member, invited=True) for member in invited]
+    emit(data, as_json, lines)
 
 
-def _find(actor: Actor, email: str) -> StaffMember:
+def find_member(actor: Actor, email: str) -> StaffMember:
+    """Return the organisation's staff member with this e-mail address; raises NotFound."""
     staff = find_staff_by_email(email)
     if staff is None or staff.organisation_id != actor.organisation_id:
         raise NotFound(f"There is no staff member {email} in this organisation.")
@@ -121,13 +128,14 @@ def _emit_with_password(
     emit(data, as_json, text)
 
 
-def _to_json(staff: StaffMember) -> dict[str, Any]:
+def _to_json(staff: StaffMember, *, invited: bool = False) -> dict[str, Any]:
     return {
         "id": staff.id,
         "email": staff.email,
         "name": staff.name,
         "role": str(staff.role),
         "active": staff.active,
+        "invited": invited,
         "organisation": staff.organisation.slug,
         "last_login_at": staff.last_login_at,
     }

@@ -58,12 +58,11 @@ class StaffMember(Model):
     email: Mapped[str] = mapped_column(sa.String(254), unique=True)
     name: Mapped[str] = mapped_column(sa.String(200), default="")
     role: Mapped[Role] = mapped_column(sa.String(10))
+    # Without one nobody can log in: whoever was invited chooses it.
     password_hash: Mapped[str | None] = mapped_column(sa.String(200))
     active: Mapped[bool] = mapped_column(default=True)
     # What Rollcall tells them stands on their page of notices in any case.
     mail_notices: Mapped[bool] = mapped_column(default=True, server_default=sa.true())
-    # Part of every session cookie: changing it ends all sessions of this staff member.
-    session_key: Mapped[str] = mapped_column(sa.String(32))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     last_login_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
@@ -151,7 +150,7 @@ class AuditHead(Model):
 
 
 class StaffSession(Model):
-    """A browser in which a staff member is logged in; the cookie holds its key."""
+    """A browser in which a staff member is logged in; its cookie holds the key."""
 
     __tablename__ = "staff_session"
     __table_args__ = (sa.Index("ix_staff_session_staff_id", "staff_id", "id"),)
@@ -164,6 +163,8 @@ class StaffSession(Model):
     address: Mapped[str | None] = mapped_column(sa.String(45))
     browser: Mapped[str] = mapped_column(sa.String(200), default="")  # as it calls itself
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    staff: Mapped[StaffMember] = relationship(lazy="joined")
 
 
 class LinkKind(enum.StrEnum):

@@ -1,6 +1,4 @@
-"""Logging in by e-mail and password, and knowing a session again."""
-
-import hmac
+"""Logging in by e-mail and password."""
 
 from rollcall import clock
 from rollcall.actors import actor_for, record
@@ -28,14 +26,4 @@ def authenticate(email: str, password: str, address: str | None = None) -> Staff
         if fresh_hash is not None and staff.password_hash == known_hash:
             staff.password_hash = fresh_hash
         record(actor_for(staff, "browser", address), "staff.log_in", "staff", staff.id)
-    return staff
-
-
-def find_session_staff(staff_id: int, session_key: str) -> StaffMember | None:
-    """Return the active staff member whose session this is, or None when it has ended."""
-    staff = db.session.get(StaffMember, staff_id)
-    if staff is None or not staff.active:
-        return None
-    if not hmac.compare_digest(staff.session_key.encode(), session_key.encode()):
-        return None
     return staff

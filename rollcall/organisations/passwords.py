@@ -26,6 +26,12 @@ def check_password(password: str, email: str, field: str = "password") -> None:
         raise InvalidInput({field: "Choose a password that is not the e-mail address."})
 
 
+def check_same(password: str, repeated: str, field: str = "repeated") -> None:
+    """Raise InvalidInput naming `field` unless the same password was typed twice."""
+    if password != repeated:
+        raise InvalidInput({field: "The two new passwords differ. Type the same twice."})
+
+
 def hash_password(password: str) -> str:
     """Return what is kept of a password."""
     return hasher.hash(password)

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from rollcall.errors import NotFound
 from rollcall.extensions import db
-from rollcall.models import Organisation, Role, StaffMember
+from rollcall.models import LinkKind, Organisation, Role, StaffLink, StaffMember
 
 
 def list_organisations() -> list[Organisation]:
@@ -25,12 +25,23 @@ def find_own_organisation(organisation_id: int) -> Organisation:
     return db.session.get_one(Organisation, organisation_id)
 
 
+def is_invited() -> sa.ColumnElement[bool]:
+    """Return the condition that a staff member was invited and has not accepted yet."""
+    invitation = sa.exists().where(
+        StaffLink.staff_id == StaffMember.id, StaffLink.kind == LinkKind.INVITATION
+    )
+    return sa.and_(StaffMember.password_hash.is_(None), invitation)
+
+
 def list_staff(organisation_id: int) -> list[StaffMember]:
-    """Return an organisation's staff members, the active ones first, by e-mail address."""
+    """Return an organisation's staff members, the active ones first, by e-mail address.
+
+    Whoever was invited and has not accepted is none yet.
+    """
     return list(
         db.session.scalars(
             sa.select(StaffMember)
-            .where(StaffMember.organisation_id == organisation_id)
+            .where(StaffMember.organisation_id == organisation_id, ~is_invited())
             .order_by(StaffMember.active.desc(), StaffMember.email)
         )
     )
@@ -58,6 +69,7 @@ def find_first_super(organisation_id: int) -> StaffMember | None:
             StaffMember.organisation_id == organisation_id,
             StaffMember.role == Role.SUPER,
             StaffMember.active,
+            ~is_invited(),
         )
         .order_by(StaffMember.id)
         .limit(1)

@@ -13,6 +13,7 @@ from rollcall.actors import Actor, record
 from rollcall.errors import InvalidInput, NotAllowed, NotFound
 from rollcall.extensions import db, write
 from rollcall.models import ApiToken, Role
+from rollcall.organisations.invitations import find_invitation
 from rollcall.organisations.reading import find_staff
 
 PREFIX = "rc_"
@@ -46,6 +47,8 @@ def create_token(
             raise NotAllowed(f"Your role ({actor.role}) does not reach to somebody {staff.rank}.")
         if not staff.active:
             raise InvalidInput({"staff": f"{staff.email} is deactivated; choose somebody else."})
+        if find_invitation(staff) is not None:
+            raise InvalidInput({"staff": f"{staff.email} has not accepted the invitation yet."})
         token = ApiToken(
             organisation_id=actor.organisation_id,
             staff_id=staff.id,

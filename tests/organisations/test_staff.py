@@ -10,7 +10,8 @@ from rollcall.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from rollcall.extensions import db
 from rollcall.models import ApiToken, AuditEntry, Role, StaffMember
 from rollcall.organisations import passwords
-from rollcall.organisations.login import authenticate, find_session_staff
+from rollcall.organisations.login import authenticate
+from rollcall.organisations.sessions import begin_session, find_session
 from rollcall.organisations.staff import (
     change_own_password,
     create_staff,
@@ -83,11 +84,14 @@ def test_changing_ones_own_password_needs_the_present_one():
     staff = create_staff(make_actor(), "sue@example.org", "staff", "long enough")
     with pytest.raises(InvalidInput, match="present_password"):
         change_own_password(actor_for(staff, "browser"), "not it", "another one")
-    key = staff.session_key
-    change_own_password(actor_for(staff, "browser"), "long enough", "another one")
+    here, elsewhere = (begin_session(staff.id, None, "") for _ in range(2))
+    change_own_password(
+        actor_for(staff, "browser"), "long enough", "another one", session_id=here.id
+    )
     assert authenticate("sue@example.org", "another one") is not None
     assert authenticate("sue@example.org", "long enough") is None
-    assert find_session_staff(staff.id, key) is None
+    assert find_session(*here) is not None
+    assert find_session(*elsewhere) is None
 
 
 def test_the_command_line_has_no_password_of_its_own():

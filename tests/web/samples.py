@@ -20,6 +20,7 @@ from rollcall.extensions import write
 from rollcall.models import Channel, Organisation, Role, StaffMember
 from rollcall.monitoring.alerts import list_open_alerts, raise_alert
 from rollcall.organisations.passwords import hash_password
+from rollcall.organisations.sessions import begin_session
 from rollcall.organisations.tokens import create_token
 from rollcall.people.imports import import_people
 from rollcall.people.inbox import list_inbox
@@ -44,6 +45,7 @@ SAMPLES: dict[str, Callable[["World"], object]] = {
     "run_id": lambda world: world.run_id,
     "secret": lambda world: "no secret of ours",
     "segment_key": lambda world: world.segment_slug,
+    "session_id": lambda world: world.session_id,
     "slug": lambda world: world.event_slug,
     "snapshot_id": lambda world: world.snapshot_id,
     "staff_id": lambda world: world.colleague.id,
@@ -75,6 +77,7 @@ class World:
         self.organisation: Organisation = make_organisation(slug, name=mark)
         self.staff = {role: self._staff(role, mark) for role in Role}
         self.colleague = self._staff(Role.STAFF, mark)
+        self.session_id = begin_session(self.staff[Role.SUPER].id, "192.0.2.1", mark).id
         self.actor: Actor = actor_for(self.staff[Role.SUPER], "browser", "127.0.0.1")
         person = make_person(self.organisation, first_name=mark, last_name=mark)
         event = make_event(self.organisation, f"{slug}-event", name=mark)

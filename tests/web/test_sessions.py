@@ -145,7 +145,7 @@ def test_ones_own_new_password_keeps_this_browser_and_its_promise_to_stay(app, m
 def test_an_admin_logs_somebody_out_everywhere(log_in, member):
     staff, boss = member(Role.STAFF), member(Role.SUPER)
     theirs, bosses, admin = log_in(staff), log_in(boss), log_in(Role.ADMIN)
-    assert "logged in in one browser" in admin.get(f"/staff/{staff.id}").text
+    assert "has one browser logged in" in admin.get(f"/staff/{staff.id}").text
     answer = admin.post(f"/staff/{staff.id}/sessions/end", follow_redirects=True)
     assert "logged out everywhere" in answer.text
     assert not theirs.is_logged_in

@@ -16,7 +16,15 @@ from werkzeug.exceptions import HTTPException
 
 from blueprints.extensions import limiter
 from rollcall import clock
-from rollcall.errors import Busy, Conflict, DomainError, InvalidInput, NotAllowed, NotFound
+from rollcall.errors import (
+    Busy,
+    Conflict,
+    DomainError,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    TooOften,
+)
 
 log = structlog.get_logger()
 
@@ -37,7 +45,7 @@ def answer_domain_error(error: DomainError) -> Response:
     """Answer what a person can understand and mend, in the error's own words."""
     if isinstance(error, InvalidInput):
         return _answer(UNPROCESSABLE, fields=error.fields)
-    status = {NotFound: 404, NotAllowed: 403, Conflict: 409, Busy: 503}
+    status = {NotFound: 404, NotAllowed: 403, Conflict: 409, TooOften: 429, Busy: 503}
     code = next((code for kind, code in status.items() if isinstance(error, kind)), 400)
     return _answer(code, str(error))
 

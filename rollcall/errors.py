@@ -33,3 +33,7 @@ class Conflict(DomainError):
 
 class Busy(DomainError):
     """This can't be stored at the moment; asking again later may work."""
+
+
+class TooOften(DomainError):
+    """This was asked for too many times within a short while."""

@@ -66,6 +66,7 @@ _REASONS = {
         "was set aside after the program failed at this message again and again",
         "were set aside after the program failed at these messages again and again",
     ),
+    "dry_run": ("gets nothing from a dry run", "get nothing from a dry run"),
     "cancelled": ("was cancelled", "were cancelled"),
     "erased": ("was erased", "were erased"),
 }

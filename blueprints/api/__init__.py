@@ -15,6 +15,7 @@ from blueprints.api import (
     reference,
     segment_comparison,  # noqa: F401 (adds its calls to segments)
     segments,
+    trying,
 )
 from blueprints.api.description import register_description
 
@@ -29,6 +30,7 @@ SUBJECTS = (
     people.api,
     plans.api,
     segments.api,
+    trying.api,
 )
 
 

@@ -101,6 +101,15 @@ class CampaignContent(Body):
     force_snapshot: bool = Field(
         False, description="On a segment: take another snapshot even where there is one."
     )
+    dry_run_address: str | None = Field(
+        None,
+        max_length=254,
+        description="Make it a dry run: it goes the whole way, re-processing included, but "
+        "messages nobody of its list; some of the messages go to this phone or e-mail address.",
+    )
+    dry_run_limit: int | None = Field(
+        None, ge=1, le=50, description="How many messages a dry run sends (default 5)."
+    )
     not_after: Moment | None = Field(
         None, description="Nothing goes out after this moment; whoever still waits is left out."
     )
@@ -127,6 +136,17 @@ class Act(Body):
 
     version: int | None = Field(
         None, ge=1, le=2**31 - 1, description="Refuse when it is no longer at this version."
+    )
+
+
+class MessageTest(Body):
+    """Where a test of a campaign's message is to go."""
+
+    address: str = Field(
+        "",
+        max_length=254,
+        description="A phone, for a text message. The test of an e-mail goes to the own address "
+        "of the staff member whose token it is.",
     )
 
 
@@ -191,6 +211,8 @@ def draft_of(body: CampaignContent) -> CampaignDraft:
         snapshot_mode=body.snapshot_mode,
         bump_version=body.bump_version,
         force_snapshot=body.force_snapshot,
+        dry_run_address=body.dry_run_address,
+        dry_run_limit=body.dry_run_limit,
         not_after=_wall_clock(not_after) if not_after else None,
         not_after_repeated=("later" if not_after.fold else "earlier") if not_after else None,
     )

@@ -20,6 +20,7 @@ from blueprints.api.ground import api_blueprint
 from rollcall import clock
 from rollcall.actors import Actor
 from rollcall.audience.preview import MessageText, preview_audience
+from rollcall.campaigns.collision_report import find_collisions
 from rollcall.campaigns.comparison import compare_with_now
 from rollcall.campaigns.copies import duplicate_campaign, top_up_campaign
 from rollcall.campaigns.document import campaign_document
@@ -183,8 +184,9 @@ def review(campaign_id: int, json_data: bodies.Decision) -> Response:
 def preview(campaign_id: int) -> Response:
     """Count a campaign's audience
 
-    The exact audience as of its time, and, once it is scheduled, who would join and who would
-    leave if it were sent now. Nothing is stored.
+    The exact audience as of its time, how many of it other scheduled campaigns will have messaged
+    shortly before, and, once it is scheduled, who would join and who would leave if it were sent
+    now. Nothing is stored.
     """
     campaign = find_campaign(current_actor().organisation_id, campaign_id)
     later = campaign.scheduled_at if (campaign.scheduled_at or clock.now()) > clock.now() else None
@@ -196,7 +198,14 @@ def preview(campaign_id: int) -> Response:
         MessageText(campaign.subject, campaign.message, campaign.link),
     )
     compared = compare_with_now(campaign).to_json() if campaign.frozen_at else None
-    return answer({**found.to_json(), "if_sent_now": compared})
+    collisions = find_collisions(campaign)
+    return answer(
+        {
+            **found.to_json(),
+            "if_sent_now": compared,
+            "collisions": collisions.to_json() if collisions else None,
+        }
+    )
 
 
 @api.post("/campaigns/<int:campaign_id>/duplicate")
@@ -286,6 +295,7 @@ def _summary(campaign: Campaign) -> dict[str, Any]:
         "scheduled_timezone": campaign.scheduled_timezone,
         "scheduled_local_time": campaign.scheduled_local_time,
         "reprocess_audience_at_send": AudienceMode(campaign.audience_mode).computes_again,
+        "dry_run": campaign.is_dry_run,
         "created_at": moment_text(campaign.created_at),
         "completed_at": moment_text(campaign.completed_at),
     }

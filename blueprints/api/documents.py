@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from blueprints.api.dry_run_documents import CollisionsDocument, DryRunDocument, QuietCountDocument
 from blueprints.api.guard_documents import (
     GuardLimitsDocument,
     GuardVerdictDocument,
@@ -37,14 +38,6 @@ class BySource(BaseModel):
     qr_scan: int
     both: int
     other: int
-
-
-class QuietCountDocument(BaseModel):
-    """How many of the reachable are in their quiet hours at that moment, and when they wake."""
-
-    people: int
-    next_at: str | None = Field(json_schema_extra={"format": "date-time"})
-    last_at: str | None = Field(json_schema_extra={"format": "date-time"})
 
 
 class PreviewDocument(BaseModel):
@@ -164,6 +157,7 @@ class CampaignSummary(BaseModel):
     scheduled_timezone: str | None
     scheduled_local_time: str | None
     reprocess_audience_at_send: bool
+    dry_run: bool = Field(description="It messages nobody of its list.")
     created_at: str
     completed_at: str | None
 
@@ -188,6 +182,7 @@ class CampaignDocument(BaseModel):
     settings: CampaignSettings
     metadata: CampaignMetadata
     results: CampaignResults
+    dry_run: DryRunDocument | None = Field(description="Null for a campaign that is none.")
     status_note: str | None
     created_at: str
     created_by: str | None
@@ -215,6 +210,9 @@ class CampaignPreviewDocument(PreviewDocument):
     """A campaign's audience as of its time; `if_sent_now` is null until it is scheduled."""
 
     if_sent_now: IfSentNow | None
+    collisions: CollisionsDocument | None = Field(
+        description="Null where no other campaign comes near enough, and of a dry run."
+    )
 
 
 class RecipientDocument(BaseModel):

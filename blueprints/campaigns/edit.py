@@ -11,7 +11,7 @@ from blueprints.campaigns.form import (
     values_of,
     without_time_problem,
 )
-from blueprints.campaigns.form_page import render_form
+from blueprints.campaigns.form_page import render_form, try_form
 from blueprints.campaigns.form_picking import add_missing
 from blueprints.campaigns.pages import pages
 from rollcall.campaigns.drafts import create_campaign, edit_campaign, find_campaign
@@ -61,6 +61,8 @@ def _submit(campaign: Campaign | None) -> ResponseReturnValue:
     action = request.form.get("action", "continue")
     if action == "add":
         values = add_missing(values, current_actor())
+    if action == "test":
+        return render_form(values, campaign, test=try_form(values, campaign))
     if action not in STORING:
         return render_form(values, campaign, tried=True)
     draft = draft_of(values)

@@ -9,6 +9,7 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from blueprints.addresses import read_id
 from blueprints.campaigns.form_limits import read_reprocessing, reprocess_values
 from blueprints.campaigns.form_picking import pick_listed
+from blueprints.campaigns.form_trying import dry_run_values, read_dry_run
 from rollcall.audience.criteria import (
     DEFAULT_WINDOW_HOURS,
     SCORES,
@@ -19,6 +20,7 @@ from rollcall.audience.criteria import (
     criteria_from_json,
 )
 from rollcall.campaigns.drafts import CampaignDraft, campaign_criteria
+from rollcall.campaigns.dry_runs import USUAL_MESSAGES
 from rollcall.errors import InvalidInput
 from rollcall.models import (
     AudienceMode,
@@ -82,6 +84,10 @@ class FormValues:
     limit_ceiling: str = ""
     limit_minimum: str = ""
     limit_budget: str = ""
+    dry_run: bool = False
+    dry_run_address: str = ""
+    dry_run_limit: str = str(USUAL_MESSAGES)
+    test_phone: str = ""
     version: int | None = None
     sample: int | None = None
     unknown: tuple[tuple[str, str], ...] = ()
@@ -141,6 +147,7 @@ def values_of(campaign: Campaign) -> FormValues:
         not_after=_not_after_text(campaign),
         on_failure=campaign.on_failure,
         **reprocess_values(campaign),
+        **dry_run_values(campaign),
         version=campaign.version,
     )
 
@@ -200,6 +207,7 @@ def read_values(
         force_snapshot=form.get("force_snapshot") == "1",
         **_read_exclusions(form),
         reprocess=form.get("reprocess") == "1",
+        dry_run=form.get("dry_run") == "1",
         version=read_id(form.get("version")),
         sample=read_id(form.get("sample")),
     )
@@ -265,6 +273,7 @@ def draft_of(values: FormValues) -> CampaignDraft:
         link=values.link,
         criteria=criteria,
         **read_reprocessing(values, problems),
+        **read_dry_run(values, problems),
         on_failure=OnFailure.ESTIMATE if values.on_failure == "estimate" else OnFailure.FAIL,
         local_time=values.scheduled_local_time if values.scheduled else None,
         timezone=values.scheduled_timezone,

@@ -11,6 +11,7 @@ from blueprints.addresses import read_id
 from blueprints.campaigns.form import FormValues, draft_of
 from blueprints.campaigns.form_limits import LIMITS, PREFIX
 from blueprints.campaigns.form_picking import count_missing
+from blueprints.campaigns.form_trying import FormTest, own_test_phone, send_form_test
 from rollcall.audience.criteria import Criteria, Reached
 from rollcall.audience.funnel import STEPS
 from rollcall.campaigns.audience_options import (
@@ -52,7 +53,7 @@ PAGE_ORDER = (
     *("people", "people_file", "pasted", "r", "f", "m", "cities"),
     *("exclude_events", "exclude_segments", "exclude_campaigns", "recent_message_hours"),
     *("scheduled_local_time", "scheduled_timezone", "quiet_hours", "not_after", "audience_mode"),
-    *("direction", "min_growth", *LIMITS),
+    *("direction", "min_growth", *LIMITS, "dry_run_address", "dry_run_limit"),
 )
 # Longer addresses are refused by proxies on the way; only long hand-picked lists come near.
 LONGEST_CRITERIA = 6_000
@@ -65,11 +66,13 @@ def render_form(
     errors: Mapping[str, str] | None = None,
     tried: bool = False,
     problem: str | None = None,
+    test: FormTest | None = None,
 ) -> str:
     """Return the whole page.
 
     `tried` shows what is wrong with what was filled in so far; `errors` are those of an
-    attempt to store it; `problem` is a sentence about the campaign as a whole.
+    attempt to store it; `problem` is a sentence about the campaign as a whole; `test` is what
+    became of a test of the message.
     """
     preview = _preview(values)
     if errors is None:
@@ -79,12 +82,21 @@ def render_form(
         campaign=campaign,
         errors=in_page_order(errors),
         problem=problem,
+        test=test,
+        last_phone=own_test_phone(),
         field_ids=FIELD_IDS,
         timezones=sorted(known_timezones()),
         may_override=may_choose(current_staff().rank, QuietHours.OVERRIDE),
         **_audience_context(values),
         **preview_context(values, preview),
     )
+
+
+def try_form(values: FormValues, campaign: Campaign | None = None) -> FormTest:
+    """Send the message as it stands in the form to whoever writes it; returns what came of it."""
+    preview = _preview(values)
+    sample_id = _chosen_sample(values, preview)
+    return send_form_test(values, preview, sample_id, campaign.id if campaign else None)
 
 
 def _audience_context(values: FormValues) -> dict[str, Any]:
@@ -188,7 +200,8 @@ def in_page_order(problems: Mapping[str, str]) -> dict[str, str]:
 
 def problems_so_far(values: FormValues, problems: Mapping[str, str]) -> dict[str, str]:
     """Return the problems of what has been filled in; an empty field is just not written yet."""
-    empty = {name for name in ("name", "subject", "message", "link") if not getattr(values, name)}
+    writable = ("name", "subject", "message", "link", "dry_run_address")
+    empty = {name for name in writable if not getattr(values, name)}
     if not values.scheduled_local_time:
         empty.add("scheduled_local_time")
     return {name: text for name, text in problems.items() if name not in empty}

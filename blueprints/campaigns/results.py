@@ -91,6 +91,7 @@ def _charts(
     if campaign.frozen_at is not None and campaign.estimated_recipients is not None:
         moments.append(Moment(campaign.frozen_at, "Planned", campaign.estimated_recipients))
     if campaign.final_at is not None and campaign.actual_recipients is not None:
-        moments.append(Moment(campaign.final_at, "Sent", campaign.actual_recipients))
+        sent = "Dry run" if campaign.is_dry_run else "Sent"
+        moments.append(Moment(campaign.final_at, sent, campaign.actual_recipients))
     zone = campaign.scheduled_timezone or campaign.organisation.timezone
     return draw_audience_pair([(point.at, point.people) for point in curve], moments, zone=zone)

@@ -10,6 +10,7 @@ from blueprints.campaigns.form_page import audience_url
 from blueprints.campaigns.pages import pages
 from blueprints.campaigns.results import results_context
 from blueprints.campaigns.review_page import review_context
+from blueprints.campaigns.trying_page import trying_context
 from rollcall import clock
 from rollcall.audience.criteria import Criteria
 from rollcall.audience.names import describe_audience
@@ -53,6 +54,12 @@ def live(campaign_id: int) -> ResponseReturnValue:
     )
 
 
+def render_campaign(campaign: Campaign, phone: str, error: str) -> str:
+    """Return the page with the form of a test as it was typed, and what is wrong with it."""
+    context = {**_context(campaign), **trying_context(campaign, phone, error)}
+    return render_template("campaigns/show.html", **context)
+
+
 def _context(campaign: Campaign) -> dict[str, Any]:
     criteria = _criteria(campaign)
     segment_base = find_segment_base(campaign)
@@ -72,6 +79,7 @@ def _context(campaign: Campaign) -> dict[str, Any]:
         "doubts": count_doubts(campaign.id),
         "sample": _sample(campaign, criteria) if not over else None,
         **_progress_context(campaign),
+        **trying_context(campaign),
         **details,
     }
 

@@ -137,7 +137,7 @@ def upgrade():
 
     op.create_table('trial_message',
     sa.Column('id', sa.Integer(), nullable=False),
-    sa.Column('campaign_id', sa.Integer(), nullable=False),
+    sa.Column('campaign_id', sa.Integer(), nullable=True),
     sa.Column('kind', sa.String(length=10), nullable=False),
     sa.Column('person_id', sa.Integer(), nullable=True),
     sa.Column('staff_id', sa.Integer(), nullable=True),
@@ -156,6 +156,7 @@ def upgrade():
     )
     with op.batch_alter_table('trial_message', schema=None) as batch_op:
         batch_op.create_index('ix_trial_message_campaign_id', ['campaign_id', 'id'], unique=False)
+        batch_op.create_index('ix_trial_message_staff_id', ['staff_id', 'started_at'], unique=False)
 
     with op.batch_alter_table('audit_entry', schema=None) as batch_op:
         batch_op.add_column(sa.Column('number', sa.Integer(), nullable=True))
@@ -251,6 +252,7 @@ def downgrade():
         batch_op.drop_column('number')
 
     with op.batch_alter_table('trial_message', schema=None) as batch_op:
+        batch_op.drop_index('ix_trial_message_staff_id')
         batch_op.drop_index('ix_trial_message_campaign_id')
 
     op.drop_table('trial_message')

@@ -154,6 +154,7 @@ def _find_campaigns(organisation_id: int, chosen: Sequence[int], text: str) -> l
     others = of_organisation.where(
         Campaign.id.not_in(chosen),
         Campaign.frozen_at.is_not(None),
+        Campaign.dry_run_address.is_(None),  # its list got nothing from it
         *(Campaign.name.icontains(word, autoescape=True) for word in text.split()),
     )
     rest = others.order_by(Campaign.id.desc()).limit(EXCLUSIONS_SHOWN + 1)

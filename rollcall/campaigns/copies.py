@@ -26,6 +26,8 @@ from rollcall.models import (
 )
 
 TOP_UP_NEEDS_END = "A top-up follows a campaign that is completed"
+TOP_UP_OF_DRY_RUN = "A dry run reached nobody, so that there is nothing to top up"
+NO_DRY_RUN = "This campaign is no dry run: duplicate it to send it again."
 TOP_UP_OF_PICKED = (
     "People picked by hand stay who they are, so nobody can have joined: "
     "write a new campaign and pick the others."
@@ -40,10 +42,22 @@ def duplicate_campaign(actor: Actor, campaign_id: int) -> int:
     """Store a copy as a new draft without its times, and return its id.
 
     A copy without a time can't be re-processed, so that choice is left behind too; so is the
-    leave to send in quiet hours, unless whoever copies may give it.
+    leave to send in quiet hours, unless whoever copies may give it. The copy of a dry run is one.
     """
     original = find_campaign(actor.organisation_id, campaign_id)
     return create_campaign(actor, _copy_of(original, f"Copy of {original.name}", actor.role))
+
+
+def make_real(actor: Actor, campaign_id: int) -> int:
+    """Store a copy of a dry run that goes to its people, as a draft, and return its id.
+
+    Raises Conflict for a campaign that is no dry run.
+    """
+    original = find_campaign(actor.organisation_id, campaign_id)
+    if not original.is_dry_run:
+        raise Conflict(NO_DRY_RUN)
+    draft = _copy_of(original, original.name, actor.role)
+    return create_campaign(actor, replace(draft, dry_run_address=None, dry_run_limit=None))
 
 
 def top_up_campaign(actor: Actor, campaign_id: int) -> int:
@@ -68,6 +82,8 @@ def top_up_criteria(original: Campaign) -> Criteria:
     """Return whom a top-up of the campaign is for; raises Conflict where there can be nobody."""
     if original.state != CampaignState.COMPLETED:
         raise Conflict(f"{TOP_UP_NEEDS_END}; this one is {_said(original.state)}.")
+    if original.is_dry_run:
+        raise Conflict(f"{TOP_UP_OF_DRY_RUN}: make the real campaign of it.")
     criteria = _grown_from(original)
     if criteria.people is not None:
         raise Conflict(TOP_UP_OF_PICKED)
@@ -116,6 +132,8 @@ def _copy_of(original: Campaign, name: str, role: Role) -> CampaignDraft:
         criteria=campaign_criteria(original),
         quiet_hours=quiet_hours,
         snapshot_mode=original.snapshot_mode,
+        dry_run_address=original.dry_run_address,
+        dry_run_limit=original.dry_run_limit,
     )
 
 
@@ -161,6 +179,8 @@ def _leaving_out(original: Campaign) -> list[Campaign]:
             .where(
                 Campaign.organisation_id == original.organisation_id,
                 Campaign.id > original.id,
+                # A dry run of a top-up reached nobody.
+                Campaign.dry_run_address.is_(None),
                 Campaign.targeting_criteria.contains(named, autoescape=True),
             )
             .order_by(Campaign.id)

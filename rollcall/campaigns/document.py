@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from rollcall.campaigns.drafts import campaign_criteria
+from rollcall.campaigns.dry_run_report import report_dry_run
 from rollcall.campaigns.judging import campaign_limits
 from rollcall.campaigns.results import Results, audience_change, campaign_results
 from rollcall.errors import InvalidInput
@@ -19,6 +20,7 @@ MAX_FROZEN_IDS = 1_000
 def campaign_document(campaign: Campaign) -> dict[str, Any]:
     """Return everything about a campaign in the names of the contract."""
     results = campaign_results(campaign.id)
+    dry_run = report_dry_run(campaign)
     final = campaign.actual_recipients
     return {
         "id": campaign.id,
@@ -38,6 +40,7 @@ def campaign_document(campaign: Campaign) -> dict[str, Any]:
         "settings": _settings(campaign),
         "metadata": _metadata(campaign, results),
         "results": results.to_json(DEFAULT_PRICES.currency),
+        "dry_run": dry_run.to_json() if dry_run else None,
         "status_note": campaign.state_note or None,
         "created_at": moment_json(campaign.created_at),
         "created_by": _email(campaign.created_by_id),

@@ -12,6 +12,7 @@ from rollcall import clock
 from rollcall.actors import Actor, record
 from rollcall.audience.criteria import Criteria, criteria_from_text
 from rollcall.audience.membership import find_segment_version, read_shape
+from rollcall.campaigns.dry_runs import check_dry_run
 from rollcall.campaigns.guards import check_not_looser, read_limits, role_limits
 from rollcall.campaigns.states import change_state
 from rollcall.errors import InvalidInput, NotFound
@@ -55,7 +56,9 @@ class CampaignDraft:
     `snapshot_mode` ("reuse", "refresh") says which snapshot the list is frozen from;
     `bump_version` and `force_snapshot` are done once, when it is frozen. Re-processing is used
     where the audience grew by at least `min_growth` percent; `guard_limits` are the campaign's
-    own, by the names of `rollcall.campaigns.guards`, and not looser than the role allows.
+    own, by the names of `rollcall.campaigns.guards`, and not looser than the role allows. With a
+    `dry_run_address` it is a dry run, which sends `dry_run_limit` messages there and to nobody
+    else.
     """
 
     name: str
@@ -77,6 +80,8 @@ class CampaignDraft:
     force_snapshot: bool = False
     min_growth: int | None = None
     guard_limits: Mapping[str, Any] | None = None
+    dry_run_address: str | None = None
+    dry_run_limit: int | None = None
     problems: dict[str, str] = field(default_factory=dict)
 
 
@@ -174,6 +179,7 @@ def check_draft(organisation_id: int, draft: CampaignDraft, role: Role) -> dict[
     not_after = _check_not_after(draft, scheduled_at, problems)
     _check_mode(draft, problems)
     limits = _check_limits(organisation_id, draft, role, problems)
+    trying = _check_dry_run(organisation_id, draft, problems)
     if problems:
         raise InvalidInput(problems)
     return {
@@ -193,6 +199,7 @@ def check_draft(organisation_id: int, draft: CampaignDraft, role: Role) -> dict[
         "scheduled_timezone": draft.timezone if scheduled_at else None,
         "scheduled_local_time": draft.local_time if scheduled_at else None,
         **on_segment,
+        **trying,
     }
 
 
@@ -354,6 +361,20 @@ def _check_limits(
     return limits
 
 
+def _check_dry_run(
+    organisation_id: int, draft: CampaignDraft, problems: dict[str, str]
+) -> dict[str, Any]:
+    organisation = db.session.get_one(Organisation, organisation_id)
+    try:
+        return check_dry_run(
+            organisation, draft.channel, draft.dry_run_address, draft.dry_run_limit
+        )
+    except InvalidInput as error:
+        for name, text in error.fields.items():
+            problems.setdefault(name, text)
+        return {}
+
+
 def _audited(values: dict[str, Any]) -> dict[str, Any]:
     moments = {name: values.get(name) for name in ("scheduled_at", "not_after")}
     said = {name: moment.isoformat() if moment else None for name, moment in moments.items()}
@@ -366,6 +387,6 @@ def _audited_campaign(campaign: Campaign) -> dict[str, Any]:
         *("audience_mode", "on_failure", "quiet_hours", "not_after"),
         *("scheduled_at", "scheduled_timezone", "scheduled_local_time"),
         *("segment_id", "snapshot_mode", "bump_version", "force_snapshot"),
-        *("min_growth", "guard_limits"),
+        *("min_growth", "guard_limits", "dry_run_address", "dry_run_limit"),
     )
     return _audited({name: getattr(campaign, name) for name in names})

@@ -151,11 +151,12 @@ def _conditions(wanted: RecipientFilter) -> list[sa.ColumnElement[bool]]:
     if wanted.final_only:
         conditions.append(Recipient.in_final.is_(True))
     if wanted.text:
-        conditions.append(_matches(wanted.text))
+        conditions.append(matches_person(wanted.text))
     return conditions
 
 
-def _matches(text: str) -> sa.ColumnElement[bool]:
+def matches_person(text: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a part of a person's name or address is `text`."""
     key = text.casefold()
     return sa.or_(
         Person.name_key.contains(key, autoescape=True),

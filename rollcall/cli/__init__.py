@@ -4,6 +4,7 @@ import click
 from flask import Flask
 
 from rollcall.cli import (
+    campaign_trial,  # noqa: F401 (adds its commands to flask campaign)
     doubts,  # noqa: F401 (adds its command to flask campaign)
     segment_compare,  # noqa: F401 (adds its command to flask segment)
     staff_access,  # noqa: F401 (adds its commands to flask staff)

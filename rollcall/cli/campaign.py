@@ -28,6 +28,7 @@ from rollcall.campaigns.scheduling import (
 from rollcall.campaigns.segment_base import describe_segment_base
 from rollcall.cli.common import acting, acting_options, command_group, emit, json_option
 from rollcall.cli.criteria import create_people_option, criteria_options, read_criteria
+from rollcall.cli.dry_run_lines import dry_run_lines
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
 from rollcall.models import AudienceMode, Campaign, Channel, OnFailure, Organisation, QuietHours
@@ -88,6 +89,13 @@ def campaign_commands() -> None:
     help="With --segment: take another snapshot even where there is one.",
 )
 @click.option("--draft", is_flag=True, help="Only store it; schedule it later.")
+@click.option(
+    "--dry-run",
+    "dry_run_address",
+    metavar="ADDRESS",
+    help="Message nobody: go the whole way, and send some of the messages to ADDRESS only.",
+)
+@click.option("--dry-run-limit", type=int, metavar="N", help="How many, at most 50 (default: 5).")
 @click.option("--reprocess", is_flag=True, help="Compute the audience again at send time.")
 @click.option(
     "--audience-mode",
@@ -119,7 +127,7 @@ def create(org_slug: str | None, as_email: str | None, as_json: bool, **options:
         _send(actor, campaign_id)
     elif draft.local_time and not options["draft"]:
         _schedule(actor, campaign_id)
-    _show(actor, campaign_id, as_json)
+    show_campaign(actor, campaign_id, as_json)
 
 
 def _read_draft(actor: Actor, organisation: Organisation, options: dict[str, Any]) -> CampaignDraft:
@@ -146,6 +154,8 @@ def _read_draft(actor: Actor, organisation: Organisation, options: dict[str, Any
         snapshot_mode=options["snapshot_mode"],
         bump_version=options["bump_version"],
         force_snapshot=options["force_snapshot"],
+        dry_run_address=options["dry_run_address"],
+        dry_run_limit=options["dry_run_limit"],
     )
 
 
@@ -198,7 +208,7 @@ def list_(org_slug: str | None, as_email: str | None, as_json: bool) -> None:
 @json_option
 def show(campaign_id: int, org_slug: str | None, as_email: str | None, as_json: bool) -> None:
     """Show a campaign: what it says, both counts, and what became of it."""
-    _show(acting(org_slug, as_email), campaign_id, as_json)
+    show_campaign(acting(org_slug, as_email), campaign_id, as_json)
 
 
 @campaign_commands.command("recipients")
@@ -262,7 +272,7 @@ def _verb(name: str, change: Any, told: str) -> None:
     ) -> None:
         actor = acting(org_slug, as_email)
         change(actor, campaign_id)
-        _show(actor, campaign_id, as_json)
+        show_campaign(actor, campaign_id, as_json)
 
 
 _verb("schedule", _schedule, "Freeze the audience and put the campaign on the clock.")
@@ -279,7 +289,7 @@ _verb("resume", resume_campaign, "Let a paused campaign go on.")
 def top_up(campaign_id: int, org_slug: str | None, as_email: str | None, as_json: bool) -> None:
     """Write a draft for those who joined a completed campaign's audience since."""
     actor = acting(org_slug, as_email)
-    _show(actor, top_up_campaign(actor, campaign_id), as_json)
+    show_campaign(actor, top_up_campaign(actor, campaign_id), as_json)
 
 
 @campaign_commands.command("review")
@@ -299,7 +309,7 @@ def review(
     """Decide on a campaign that waits for it, within what your role allows."""
     actor = acting(org_slug, as_email)
     review_campaign(actor, campaign_id, decision, reason=reason)
-    _show(actor, campaign_id, as_json)
+    show_campaign(actor, campaign_id, as_json)
 
 
 @campaign_commands.command("send-due")
@@ -312,7 +322,8 @@ def send_due(as_json: bool) -> None:
     emit({"campaigns": run}, as_json, f"Ran {say_count(len(run), 'campaign')}.")
 
 
-def _show(actor: Actor, campaign_id: int, as_json: bool) -> None:
+def show_campaign(actor: Actor, campaign_id: int, as_json: bool) -> None:
+    """Print the campaign as it stands now."""
     db.session.expire_all()
     campaign = find_campaign(actor.organisation_id, campaign_id)
     document = campaign_document(campaign)
@@ -336,7 +347,7 @@ def _lines(campaign: Campaign, document: dict[str, Any]) -> list[str]:
     if campaign.not_after:
         zone = campaign.scheduled_timezone or campaign.organisation.timezone
         lines.append(f"Not after          {say_time(campaign.not_after, zone)}")
-    lines += _segment_lines(campaign)
+    lines += [*_segment_lines(campaign), *dry_run_lines(document)]
     if campaign.state_note:
         lines.append(campaign.state_note)
     estimate, final = metadata["estimated_recipients"], metadata["actual_recipients"]

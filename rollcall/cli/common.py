@@ -33,6 +33,7 @@ OPTION_OF_FIELD = {
     "audience_mode": "--reprocess",
     "cities": "--city",
     "events": "--event",
+    "dry_run_address": "--dry-run",
     "exclude_campaigns": "--exclude-campaign",
     "exclude_events": "--exclude-event",
     "exclude_segments": "--exclude-segment",

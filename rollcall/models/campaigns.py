@@ -209,6 +209,17 @@ class Campaign(Model):
     reviewed_by: Mapped[StaffMember | None] = relationship(foreign_keys=[reviewed_by_id])
     segment_snapshot: Mapped[SegmentSnapshot | None] = relationship()
 
+    @property
+    def is_dry_run(self) -> bool:
+        """Return whether it only goes through the motions, and messages nobody of its list."""
+        return self.dry_run_address is not None
+
+    @property
+    def final_mode(self) -> AudienceMode:
+        """Return how its final list comes about: that of a dry run is always computed again."""
+        mode = AudienceMode(self.audience_mode)
+        return AudienceMode.REPROCESS if self.is_dry_run and not mode.computes_again else mode
+
 
 class Recipient(Model):
     """One person in a campaign: in which of its two lists, and what became of the message.
@@ -343,10 +354,16 @@ class TrialMessage(Model):
     """
 
     __tablename__ = "trial_message"
-    __table_args__ = (sa.Index("ix_trial_message_campaign_id", "campaign_id", "id"),)
+    __table_args__ = (
+        sa.Index("ix_trial_message_campaign_id", "campaign_id", "id"),
+        sa.Index("ix_trial_message_staff_id", "staff_id", "started_at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaign.id", ondelete="CASCADE"))
+    # None where the message of a form was tried before it was stored.
+    campaign_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("campaign.id", ondelete="CASCADE")
+    )
     kind: Mapped[str] = mapped_column(sa.String(10))  # dry_run, test
     # For whom it was filled in; None where nobody was there to fill it in for.
     person_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id", ondelete="SET NULL"))

@@ -90,7 +90,7 @@ def read_plan(campaign_id: int) -> SendingPlan:
     estimate = campaign.review_decision == "estimate"
     return SendingPlan(
         channel=Channel(campaign.channel),
-        mode=AudienceMode.FROZEN if estimate else AudienceMode(campaign.audience_mode),
+        mode=AudienceMode.FROZEN if estimate else campaign.final_mode,
         criteria_text=campaign.targeting_criteria,
         on_failure=OnFailure(campaign.on_failure),
         min_growth=campaign.min_growth,
@@ -195,7 +195,7 @@ def store_final_list(campaign_id: int, funnel: Funnel, moment: datetime, started
     `started` is when the evaluation began, by `time.monotonic`.
     """
     campaign = db.session.get_one(Campaign, campaign_id, populate_existing=True)
-    store_difference(campaign_id, AudienceMode(campaign.audience_mode))
+    store_difference(campaign_id, campaign.final_mode)
     final = count_final(campaign_id)
     campaign.final_at = campaign.reprocessed_at = moment
     campaign.actual_recipients = final.people
@@ -219,18 +219,23 @@ def _grew_too_little(campaign_id: int, min_growth: int | None) -> bool:
     if min_growth is None or enough:
         return False
     change = say_change(after - before, percent_change(before, after))
-    use_estimate(
-        campaign,
+    why = (
         f"The audience computed again has {say_people(after)} ({change}), which is less than the "
         f"{min_growth} % growth that the campaign asks for, so the estimate list was used.",
     )
+    if campaign.is_dry_run:
+        # Both lists are what it is run for; the guards would not have been asked.
+        campaign.audience_note = f"{why}, so the real campaign would use the estimate list."
+        campaign.guard_verdict = None
+        return False
+    use_estimate(campaign, f"{why}, so the estimate list was used.")
     return True
 
 
 def _stop_for_review(claim: Claim) -> bool:
     campaign = db.session.get_one(Campaign, claim.campaign_id)
     blockers = (campaign.guard_verdict or {}).get("blockers")
-    if not blockers:
+    if not blockers or campaign.is_dry_run:
         return False
     change_state(
         scheduler_actor(claim.organisation_id),

@@ -16,8 +16,10 @@ from rollcall.extensions import db, write
 from rollcall.models import Campaign, CampaignState, Recipient, RecipientState
 from rollcall.providers.base import Provider, ProviderError
 from rollcall.providers.registry import channels_of, provider_for
+from rollcall.sending.balancing import is_balanced
 from rollcall.sending.claims import Claim, ClaimLost, release_claim, renew_claim
 from rollcall.sending.content import Content, Intent, Ready, read_content
+from rollcall.sending.dry_run import send_dry_run
 from rollcall.sending.installation import find_installation, keep_mark_outside
 from rollcall.sending.intents import (
     Batch,
@@ -63,8 +65,7 @@ def run_campaign(claim: Claim, settings: Settings, stop: threading.Event) -> Non
             _doubt(claim, CampaignState.CANCELLED)
         elif _prepare(claim):
             _doubt(claim, CampaignState.SENDING)
-            provider = provider_for(settings, _channel(claim.campaign_id))
-            until = _Sending(claim, settings, provider, stop).run()
+            until = _send(claim, settings, stop)
     except ClaimLost as lost:
         db.session.rollback()
         log.info("campaign left", campaign_id=claim.campaign_id, why=str(lost))
@@ -76,11 +77,22 @@ def run_campaign(claim: Claim, settings: Settings, stop: threading.Event) -> Non
         release_claim(claim, until)
 
 
+def _send(claim: Claim, settings: Settings, stop: threading.Event) -> datetime | None:
+    campaign = db.session.get_one(Campaign, claim.campaign_id, populate_existing=True)
+    provider = provider_for(settings, campaign.channel)
+    if not campaign.is_dry_run:
+        return _Sending(claim, settings, provider, stop).run()
+    end = send_dry_run(claim, settings, provider, stop)
+    if end.complete:
+        complete_campaign(claim)
+    return end.until
+
+
 def _prepare(claim: Claim) -> bool:
     state = _state(claim.campaign_id)
     if state == CampaignState.SENDING:
         return True
-    if not resolve_audience(claim):
+    if not resolve_audience(claim) or not is_balanced(claim):
         return False
     with write():
         renew_claim(claim, CampaignState.PREPARING)
@@ -96,10 +108,6 @@ def _prepare(claim: Claim) -> bool:
 
 def _state(campaign_id: int) -> str | None:
     return db.session.scalar(sa.select(Campaign.state).where(Campaign.id == campaign_id))
-
-
-def _channel(campaign_id: int) -> str:
-    return db.session.scalars(sa.select(Campaign.channel).where(Campaign.id == campaign_id)).one()
 
 
 def _doubt(claim: Claim, state: CampaignState) -> None:

@@ -1,24 +1,27 @@
 """One message to a staff member, by the provider that a channel uses: does it work?"""
 
 import secrets
+from dataclasses import dataclass
 
-import sqlalchemy as sa
+import structlog
 
 from rollcall import clock
 from rollcall.actors import Actor, record
 from rollcall.config import Settings
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db, write
-from rollcall.models import Channel, Organisation, Role, StaffMember, Suppression
-from rollcall.people.facts import hash_address
-from rollcall.people.reading.phones import normalise_phone
-from rollcall.providers.base import Outcome, OutgoingMessage
+from rollcall.models import Channel, Organisation, Role, StaffMember
+from rollcall.people.trial_addresses import read_trial_address
+from rollcall.providers.base import Connection, Outcome, OutgoingMessage, Provider, ProviderError
 from rollcall.providers.registry import channels_of, provider_for
 from rollcall.sending.content import receipts_url
 from rollcall.sending.provider_health import note_failures, note_success
 from rollcall.sending.references import TEST_PERSON, unsubscribe_url, write_reference
 
+log = structlog.get_logger()
+
 TIMEOUT = 10.0  # seconds
+BROKE = ProviderError("unexpected", "The provider broke off without an answer.", in_doubt=True)
 SUBJECT = "A test from Rollcall"
 
 
@@ -32,30 +35,55 @@ def send_trial(actor: Actor, settings: Settings, channel: Channel, address: str 
     """
     actor.require(Role.ADMIN)
     organisation = db.session.get_one(Organisation, actor.organisation_id)
-    to = _own_email(actor) if channel == Channel.EMAIL else _read_phone(organisation, address)
-    _refuse_opted_out(organisation, channel, to)
+    typed = own_email(actor) if channel == Channel.EMAIL else address
+    to = read_trial_address(organisation, channel, typed)
     provider = provider_for(settings, channel)
-    message = _write(settings, organisation, provider.name, channel, to)
-    db.session.commit()
-    connection = provider.connect(TIMEOUT)
-    try:
-        outcome = next(iter(connection.send([message])))
-    finally:
-        connection.close()
+    trial = _write(organisation, channel, to)
+    message = write_trial(settings, organisation, provider.name, trial)
+    outcome = hand_over(settings, provider, message)
     error = outcome.error
-    if error is None or not (error.provider_wide or error.in_doubt):
-        note_success(provider.name)
-    else:
-        note_failures(provider, channels_of(settings, provider.name), [error])
     with write():
         after = {"channel": str(channel), "answer": str(error) if error else "accepted"}
         record(actor, "provider.test", "provider", provider.name, after=after)
     return outcome
 
 
+def hand_over(
+    settings: Settings,
+    provider: Provider,
+    message: OutgoingMessage,
+    connection: Connection | None = None,
+) -> Outcome:
+    """Send one message, once, and draw from the answer whether the provider works.
+
+    Ends the open transaction first. What the provider says nothing of is in doubt.
+    """
+    db.session.commit()
+    line = connection or provider.connect(TIMEOUT)
+    try:
+        outcome = next(iter(line.send([message])), None) or Outcome(message.token, error=BROKE)
+    except Exception as error:  # whatever happened, the message may have gone out
+        log.error("provider broke", provider=provider.name, error=repr(error))
+        outcome = Outcome(message.token, error=BROKE)
+    finally:
+        if connection is None:
+            line.close()
+    error = outcome.error
+    if error is None or not (error.provider_wide or error.in_doubt):
+        note_success(provider.name)
+    else:
+        note_failures(provider, channels_of(settings, provider.name), [error])
+    return outcome
+
+
 def describe_answer(settings: Settings, channel: Channel, outcome: Outcome) -> str:
     """Return in words for staff what a provider made of a test."""
     label = provider_for(settings, channel).declaration.label
+    return describe_outcome(label, outcome)
+
+
+def describe_outcome(label: str, outcome: Outcome) -> str:
+    """Return in words for staff what the provider that is called `label` made of a message."""
     error = outcome.error
     if error is None:
         return f"{label} took it. It should be there in a minute."
@@ -65,49 +93,49 @@ def describe_answer(settings: Settings, channel: Channel, outcome: Outcome) -> s
     return f"{label} did not take it. {said}"
 
 
-def _own_email(actor: Actor) -> str:
+def own_email(actor: Actor) -> str:
+    """Return the acting staff member's own address; raises InvalidInput for nobody in person."""
     staff = db.session.get(StaffMember, actor.staff_id) if actor.staff_id else None
     if staff is None:
         raise InvalidInput({"address": "Only a staff member can be sent a test."})
     return staff.email
 
 
-def _read_phone(organisation: Organisation, address: str) -> str:
-    if not address.strip():
-        raise InvalidInput({"address": "Give the phone that the test is to go to."})
-    try:
-        return normalise_phone(address, organisation.country)
-    except ValueError as error:
-        raise InvalidInput({"address": str(error)}) from error
+def _write(organisation: Organisation, channel: Channel, address: str) -> "Trial":
+    text = f"Rollcall of {organisation.name}: this test came through at {clock.now():%H:%M} UTC."
+    return Trial(channel, address, SUBJECT, text)
 
 
-def _refuse_opted_out(organisation: Organisation, channel: Channel, address: str) -> None:
-    known = db.session.scalar(
-        sa.select(Suppression.id).where(
-            Suppression.organisation_id == organisation.id,
-            Suppression.channel == channel,
-            Suppression.address_hash == hash_address(channel, address),
-        )
-    )
-    if known is not None:
-        raise InvalidInput({"address": f"{address} has opted out, so not even a test goes there."})
+@dataclass(frozen=True)
+class Trial:
+    """A message as staff are to see it; `campaign_id` says in whose outbox it stands."""
+
+    channel: Channel
+    address: str
+    subject: str
+    text: str
+    campaign_id: int = 0
 
 
-def _write(
-    settings: Settings, organisation: Organisation, provider: str, channel: Channel, to: str
+def write_trial(
+    settings: Settings, organisation: Organisation, provider: str, trial: Trial
 ) -> OutgoingMessage:
+    """Return the message as the provider is given it, for nobody as far as its reference goes.
+
+    So no receipt of it, and no link in it, touches a person.
+    """
     token = secrets.randbits(63)
     reference = write_reference(0, TEST_PERSON, token)
     receipts = receipts_url(settings, provider)
     return OutgoingMessage(
         token=token,
         organisation_id=organisation.id,
-        campaign_id=0,
+        campaign_id=trial.campaign_id,
         person_id=TEST_PERSON,
-        channel=channel,
-        address=to,
-        subject=SUBJECT,
-        text=f"Rollcall of {organisation.name}: this test came through at {clock.now():%H:%M} UTC.",
+        channel=trial.channel,
+        address=trial.address,
+        subject=trial.subject,
+        text=trial.text,
         reference=reference,
         receipt_url=receipts + reference if receipts else None,
         sender_name=organisation.name,

@@ -3,12 +3,18 @@
 from decimal import Decimal
 
 from rollcall.audience.preview import cost_of
-from rollcall.campaigns.guards import GuardLimits, GuardVerdict, evaluate_guards, limits_for
+from rollcall.campaigns.guards import (
+    GuardLimits,
+    GuardVerdict,
+    evaluate_guards,
+    limits_for,
+    role_limits,
+)
 from rollcall.campaigns.results import AudienceChange
 from rollcall.messages.parts import count_parts
 from rollcall.messages.placeholders import compile_template
 from rollcall.messages.pricing import DEFAULT_PRICES
-from rollcall.models import Campaign, Channel
+from rollcall.models import Campaign, Channel, Role
 from rollcall.sending.difference import FinalList
 
 
@@ -17,6 +23,14 @@ def judge_campaign(campaign: Campaign, final: FinalList) -> GuardVerdict:
     change = AudienceChange(campaign.estimated_recipients or 0, final.people)
     cost = estimate_cost(campaign, final)
     return evaluate_guards(campaign_limits(campaign), change, cost, DEFAULT_PRICES.currency)
+
+
+def judge_for_role(role: Role, campaign: Campaign, final: FinalList) -> GuardVerdict:
+    """Return what the organisation's limits for a role say of such a final list."""
+    limits = role_limits(role, campaign.organisation.guard_limits)
+    change = AudienceChange(campaign.estimated_recipients or 0, final.people)
+    cost = estimate_cost(campaign, final)
+    return evaluate_guards(limits, change, cost, DEFAULT_PRICES.currency)
 
 
 def campaign_limits(campaign: Campaign) -> GuardLimits:

@@ -13,14 +13,11 @@ from rollcall import clock
 from rollcall.actors import Actor, scheduler_actor
 from rollcall.audience.staging import staged_audience
 from rollcall.campaigns.drafts import campaign_criteria, find_campaign
-from rollcall.campaigns.guards import GuardVerdict, evaluate_guards, role_limits
-from rollcall.campaigns.judging import estimate_cost
-from rollcall.campaigns.results import AudienceChange
+from rollcall.campaigns.judging import judge_for_role
 from rollcall.campaigns.scheduling import cancel_campaign
 from rollcall.campaigns.states import change_state, check_allowed
 from rollcall.errors import Conflict, InvalidInput, NotAllowed
 from rollcall.extensions import db, write
-from rollcall.messages.pricing import DEFAULT_PRICES
 from rollcall.models import AudienceMode, Campaign, CampaignState, Channel, Role
 from rollcall.sending.difference import count_changes, count_final, restore_estimate
 from rollcall.sending.resolve import store_final_list, use_estimate
@@ -83,7 +80,7 @@ def may_approve(role: Role, campaign: Campaign) -> ReviewRight:
     """
     if role == Role.SUPER or campaign.final_at is None:
         return ReviewRight(True)
-    verdict = _judge_for(role, campaign)
+    verdict = judge_for_role(role, campaign, count_final(campaign.id))
     if not verdict.stops:
         return ReviewRight(True)
     return ReviewRight(
@@ -173,10 +170,3 @@ def _chosen_estimate(campaign: Campaign) -> str:
         f"Sent to the estimate list, as staff decided in review; computed again, the audience "
         f"had {say_people(campaign.actual_recipients or 0)}."
     )
-
-
-def _judge_for(role: Role, campaign: Campaign) -> GuardVerdict:
-    final = count_final(campaign.id)
-    limits = role_limits(role, campaign.organisation.guard_limits)
-    change = AudienceChange(campaign.estimated_recipients or 0, final.people)
-    return evaluate_guards(limits, change, estimate_cost(campaign, final), DEFAULT_PRICES.currency)

@@ -20,13 +20,15 @@ def raise_alert(
     *,
     organisation_id: int | None = None,
     campaign_id: int | None = None,
-) -> None:
+) -> int | None:
     """Open an alert inside the caller's transaction; of one key only one is open at a time.
 
-    Without an organisation it concerns everybody of the installation.
+    Without an organisation it concerns everybody of the installation. Returns its id, or None
+    where one was open already.
     """
-    db.session.execute(
-        insert_missing(Alert).values(
+    return db.session.scalar(
+        insert_missing(Alert)
+        .values(
             organisation_id=organisation_id,
             campaign_id=campaign_id,
             kind=kind,
@@ -34,6 +36,7 @@ def raise_alert(
             text=text,
             created_at=clock.now(),
         )
+        .returning(Alert.id)
     )
 
 

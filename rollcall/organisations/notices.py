@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from rollcall import clock
-from rollcall.actors import Actor
+from rollcall.actors import Actor, record
 from rollcall.errors import NotFound
 from rollcall.extensions import db, write
 from rollcall.models import Campaign, Notice, Role, StaffMail, StaffMember
@@ -21,9 +21,10 @@ LONGEST_TITLE = 300
 def tell_staff(
     staff: Iterable[StaffMember], kind: str, key: str, title: str, text: str, path: str = ""
 ) -> int:
-    """Give each of these a notice and an e-mail, once for each `key`; return how many are new.
+    """Give each of these a notice, once for each `key`; return how many are new.
 
-    `path` is of the page that it is about. Whoever is deactivated is told nothing.
+    An e-mail goes with it to whoever wants one. `path` is of the page that it is about. Whoever
+    is deactivated is told nothing.
     """
     told = 0
     for member in staff:
@@ -87,10 +88,18 @@ def queue_mail(
     )
 
 
-def list_notices(actor: Actor, cursor: str | None = None, limit: int = PAGE_LENGTH) -> Page[Notice]:
-    """Return a page of the actor's notices, the newest first."""
+def list_notices(
+    actor: Actor,
+    cursor: str | None = None,
+    limit: int = PAGE_LENGTH,
+    *,
+    unread: bool | None = None,
+) -> Page[Notice]:
+    """Return a page of the actor's notices, the newest first: the unread, the read, or all."""
     check_page_length(limit)
     query = sa.select(Notice).where(Notice.staff_id == actor.staff_id).order_by(Notice.id.desc())
+    if unread is not None:
+        query = query.where(Notice.read_at.is_(None) == unread)
     if cursor:
         (before,) = read_cursor(cursor, int)
         query = query.where(Notice.id < before)
@@ -110,21 +119,50 @@ def count_unread(staff_id: int) -> int:
     return db.session.scalar(sa.select(sa.func.count()).select_from(unread)) or 0
 
 
+def find_notice(actor: Actor, notice_id: int) -> Notice:
+    """Return one of the actor's notices; raises NotFound for anybody else's."""
+    notice = db.session.scalar(
+        sa.select(Notice).where(Notice.staff_id == actor.staff_id, Notice.id == notice_id)
+    )
+    if notice is None:
+        raise NotFound(f"There is no notice {notice_id}.")
+    return notice
+
+
+def choose_mail_notices(actor: Actor, wanted: bool) -> None:
+    """Let what the actor is told come by e-mail too, or stand on their page of notices only."""
+    with write():
+        member = db.session.get_one(StaffMember, actor.staff_id, populate_existing=True)
+        if member.mail_notices == wanted:
+            return
+        record(
+            actor,
+            "staff.mail_notices",
+            "staff",
+            member.id,
+            before={"mail_notices": member.mail_notices},
+            after={"mail_notices": wanted},
+        )
+        member.mail_notices = wanted
+
+
 def read_notices(actor: Actor, notice_id: int | None = None) -> int:
     """Mark one of the actor's notices, or all, as read; return how many were not before.
 
     Raises NotFound for a notice of somebody else.
     """
     with write():
-        mine = sa.select(Notice).where(Notice.staff_id == actor.staff_id)
+        mine = sa.and_(Notice.staff_id == actor.staff_id, Notice.read_at.is_(None))
         if notice_id is not None:
-            mine = mine.where(Notice.id == notice_id)
-            if db.session.scalar(mine) is None:
-                raise NotFound(f"There is no notice {notice_id}.")
-        unread = list(db.session.scalars(mine.where(Notice.read_at.is_(None))))
-        for notice in unread:
-            notice.read_at = clock.now()
-        return len(unread)
+            mine = sa.and_(mine, Notice.id == find_notice(actor, notice_id).id)
+        read = db.session.execute(
+            sa.update(Notice)
+            .where(mine)
+            .values(read_at=clock.now())
+            .returning(Notice.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+        return len(read)
 
 
 def _tell(member: StaffMember, kind: str, key: str, title: str, text: str, path: str) -> int:
@@ -142,6 +180,6 @@ def _tell(member: StaffMember, kind: str, key: str, title: str, text: str, path:
         )
         .returning(Notice.id)
     ).all()
-    if added:
+    if added and member.mail_notices:
         queue_mail(member, title, text, path)
     return len(added)

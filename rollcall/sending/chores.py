@@ -6,6 +6,7 @@ import structlog
 
 from rollcall.config import Settings
 from rollcall.extensions import db
+from rollcall.monitoring.reminders import remind_of_reviews, settle_alerts_that_passed
 from rollcall.organisations.sessions import remove_old_sessions
 from rollcall.sending.rehearsals import run_due_rehearsals
 from rollcall.sending.staff_mail import send_waiting_mail
@@ -14,7 +15,13 @@ log = structlog.get_logger()
 
 Chore = Callable[[Settings], object]
 # Mail comes last, so that what the others have to say goes out in the same round.
-CHORES: tuple[Chore, ...] = (run_due_rehearsals, remove_old_sessions, send_waiting_mail)
+CHORES: tuple[Chore, ...] = (
+    run_due_rehearsals,
+    remind_of_reviews,
+    settle_alerts_that_passed,
+    remove_old_sessions,
+    send_waiting_mail,
+)
 
 
 def run_chores(settings: Settings) -> list[str]:

@@ -16,7 +16,7 @@ from rollcall.campaigns.states import change_state
 from rollcall.errors import Conflict
 from rollcall.extensions import db, write
 from rollcall.models import Campaign, CampaignState
-from rollcall.monitoring.alerts import raise_alert
+from rollcall.monitoring.watch import watch_missed
 from rollcall.prepared import PreparedStatement
 
 LEASE = timedelta(seconds=60)  # unless the settings say otherwise
@@ -135,15 +135,13 @@ def _make_ready(row: Any, now: datetime, lateness: timedelta) -> bool:
 
 def _stop_late(actor: Actor, row: Any, lateness: timedelta) -> None:
     sending = row.state == CampaignState.SENDING
-    action, note = ("pause", _left_alone) if sending else ("stop_for_review", _missed)
-    change_state(actor, row.id, action, version=row.version, state_note=note(lateness))
-    raise_alert(
-        "missed",
-        f"campaign.missed.{row.id}",
-        f"{row.name}: {note(lateness)}",
-        organisation_id=row.organisation_id,
-        campaign_id=row.id,
-    )
+    if sending:
+        note = _left_alone(lateness)
+        change_state(actor, row.id, "pause", version=row.version, state_note=note)
+    else:
+        values = {"state_note": _missed(lateness), "review_since": clock.now()}
+        change_state(actor, row.id, "stop_for_review", version=row.version, **values)
+    watch_missed(row.id, row.organisation_id)
 
 
 def _left_alone(lateness: timedelta) -> str:

@@ -25,7 +25,8 @@ from rollcall.config import Settings
 from rollcall.errors import Conflict
 from rollcall.extensions import db, write
 from rollcall.models import Campaign, CampaignState, Installation, Role
-from rollcall.monitoring.alerts import raise_alert, settle_alerts
+from rollcall.monitoring.alerts import settle_alerts
+from rollcall.monitoring.watch import alert_admins
 from rollcall.upserts import insert_missing
 
 log = structlog.get_logger()
@@ -176,7 +177,8 @@ def hold_installation(outside: SendMark) -> None:
         installation.held_at = clock.now()
         installation.held_reason = reason
         _stop_campaigns(max(clock.now(), outside.at or clock.now()))
-        raise_alert("restored", ALERT_KEY, reason)
+        title = "Nothing goes out: a backup was restored"
+        alert_admins("restored", ALERT_KEY, title, reason, path="/restored")
     log.error("database is older than what was sent", last_sent_at=_say(before))
 
 

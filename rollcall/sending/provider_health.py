@@ -19,7 +19,8 @@ from rollcall.campaigns.states import change_state
 from rollcall.errors import Conflict
 from rollcall.extensions import db, write
 from rollcall.models import Campaign, CampaignState, ProviderState
-from rollcall.monitoring.alerts import raise_alert, settle_alerts
+from rollcall.monitoring.alerts import settle_alerts
+from rollcall.monitoring.watch import alert_admins
 from rollcall.providers.base import Provider, ProviderError
 from rollcall.upserts import insert_missing
 
@@ -151,10 +152,12 @@ def _open(
     label = provider.declaration.label
     note = f"{label} is failing, so this was paused. {reason} Mend it and resume."
     paused = _pause_campaigns(channels, note)
-    raise_alert(
+    alert_admins(
         "provider",
         _alert_key(provider.name),
+        f"{label} is failing",
         f"{label} is failing, and its campaigns are paused. {reason}",
+        path="/providers",
     )
     log.error("provider failing", provider=provider.name, reason=reason, paused=paused)
 

@@ -35,12 +35,16 @@ from rollcall.models import (
     Recipient,
     RecipientState,
 )
+from rollcall.monitoring.watch import watch_failure, watch_list
 from rollcall.sending.claims import Claim, renew_claim
 from rollcall.sending.difference import count_final, restore_estimate, store_difference
 from rollcall.snapshots.campaigns import audience_snapshot
 from rollcall.wording import say_change, say_people
 
 log = structlog.get_logger()
+
+NO_CRITERIA = "The campaign had no criteria to run again, so the estimate list was used."
+FELL_BACK = "Re-processing failed, so the estimate list was used, as the campaign asks for."
 
 
 class ReprocessFailed(Exception):
@@ -73,9 +77,7 @@ def resolve_audience(claim: Claim) -> bool:
         _use_estimate(claim)
         return True
     if not plan.criteria_text:
-        _use_estimate(
-            claim, "The campaign had no criteria to run again, so the estimate list was used."
-        )
+        _use_estimate(claim, NO_CRITERIA)
         return True
     try:
         return _reprocess(claim, plan)
@@ -109,15 +111,13 @@ def _use_estimate(claim: Claim, note: str = "", error: str | None = None) -> Non
         if campaign.review_decision == "estimate":
             note = note or "Sent to the estimate list, as staff decided in review."
         campaign.audience_note = note
+        if error is not None:
+            watch_failure(claim.campaign_id, error, estimate=True)
 
 
 def _after_failure(claim: Claim, plan: SendingPlan, error: str) -> bool:
     if plan.on_failure == OnFailure.ESTIMATE:
-        _use_estimate(
-            claim,
-            "Re-processing failed, so the estimate list was used, as the campaign asks for.",
-            error,
-        )
+        _use_estimate(claim, FELL_BACK, error)
         return True
     with write():
         renew_claim(claim, CampaignState.PREPARING)
@@ -139,6 +139,7 @@ def _after_failure(claim: Claim, plan: SendingPlan, error: str) -> bool:
             .values(state=RecipientState.CANCELLED)
             .execution_options(synchronize_session=False)
         )
+        watch_failure(claim.campaign_id, error, estimate=False)
     return False
 
 
@@ -148,9 +149,10 @@ def _reprocess(claim: Claim, plan: SendingPlan) -> bool:
     again = audience_again(claim.campaign_id, claim.organisation_id, plan.channel, moment)
     with again as funnel, write():
         renew_claim(claim, CampaignState.PREPARING)
-        if settle_list(claim.campaign_id, plan.min_growth, funnel, moment, started):
-            return True
-        return not _stop_for_review(claim)
+        estimate = settle_list(claim.campaign_id, plan.min_growth, funnel, moment, started)
+        stopped = not estimate and _stop_for_review(claim)
+        watch_list(claim.campaign_id, stopped=stopped, estimate=estimate)
+        return not stopped
 
 
 @contextmanager
@@ -221,7 +223,7 @@ def _grew_too_little(campaign_id: int, min_growth: int | None) -> bool:
     change = say_change(after - before, percent_change(before, after))
     why = (
         f"The audience computed again has {say_people(after)} ({change}), which is less than the "
-        f"{min_growth} % growth that the campaign asks for, so the estimate list was used.",
+        f"{min_growth} % growth that the campaign asks for"
     )
     if campaign.is_dry_run:
         # Both lists are what it is run for; the guards would not have been asked.

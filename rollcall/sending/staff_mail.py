@@ -15,6 +15,7 @@ from rollcall import clock
 from rollcall.config import Settings
 from rollcall.extensions import db, write
 from rollcall.models import Channel, Organisation, StaffMail
+from rollcall.monitoring.alerts import raise_alert, settle_alerts
 from rollcall.providers.base import Connection, OutgoingMessage, ProviderError
 from rollcall.providers.registry import provider_for
 from rollcall.sending.references import TEST_PERSON, write_reference
@@ -25,7 +26,7 @@ TIMEOUT = 10.0  # seconds
 AT_ONCE = 20
 # For so long nobody else takes a mail that is on the wire.
 CLAIM = timedelta(minutes=2)
-MOST_TRIES = 8  # over four hours
+MOST_TRIES = 10  # over eight hours
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def send_waiting_mail(settings: Settings) -> int:
     """Send what waits for staff, at most a few at once; return how many went out.
 
     What the server can't take now waits for one, two, four … minutes; what it refuses for good,
-    or eight times, is given up with its error stored.
+    or ten times, is given up with its error stored and an alert.
     """
     waiting = db.session.scalars(
         sa.select(StaffMail.id)
@@ -56,14 +57,21 @@ def send_waiting_mail(settings: Settings) -> int:
     ).all()
     if settings.email_provider == "simulator":
         _drop_secrets()
-    claimed = [mail for mail_id in waiting if (mail := _claim(mail_id, settings)) is not None]
-    if not claimed:
+    if not waiting:
         return 0
+    gone = 0
     connection = provider_for(settings, Channel.EMAIL).connect(TIMEOUT)
     try:
-        return sum(_send(connection, mail) for mail in claimed)
+        for mail_id in waiting:
+            # Each is claimed right before it goes: a slow server must not outlast the claim.
+            mail = _claim(mail_id, settings)
+            error = _send(connection, mail) if mail is not None else None
+            gone += mail is not None and error is None
+            if error is not None and error.provider_wide:
+                break  # the others would only wait for the same
     finally:
         connection.close()
+    return gone
 
 
 def _drop_secrets() -> None:
@@ -114,22 +122,53 @@ def _claim(mail_id: int, settings: Settings) -> _Mail | None:
         )
 
 
-def _send(connection: Connection, mail: _Mail) -> bool:
+def _send(connection: Connection, mail: _Mail) -> ProviderError | None:
     outcome = next(iter(connection.send([_write(mail)])))
     error = outcome.error
     if error is not None:
         log.warning("mail to staff not sent", mail_id=mail.mail_id, error=error.code)
     with write():
         stored = db.session.get_one(StaffMail, mail.mail_id, populate_existing=True)
-        now = clock.now()
-        stored.error = str(error)[:400] if error is not None else None
-        if error is None or _is_final(error, mail.tries):
-            stored.ended_at = now
-            if stored.secret:
-                stored.path = ""
-        else:
-            stored.not_before = now + timedelta(minutes=2 ** (mail.tries - 1))
-    return error is None
+        if stored.ended_at is None and stored.tries == mail.tries:
+            _record(stored, error)
+    return error
+
+
+def _record(stored: StaffMail, error: ProviderError | None) -> None:
+    now = clock.now()
+    stored.error = str(error)[:400] if error is not None else None
+    if error is not None and not _is_final(error, stored.tries):
+        stored.not_before = now + timedelta(minutes=2 ** (stored.tries - 1))
+        return
+    stored.ended_at = now
+    if stored.secret:
+        stored.path = ""
+    if error is None:
+        settle_alerts(_alert_key(stored))
+    else:
+        # Nobody is told of this by e-mail.
+        raise_alert(
+            "staff_mail",
+            _alert_key(stored),
+            _say_given_up(stored),
+            organisation_id=stored.organisation_id,
+        )
+
+
+def _alert_key(stored: StaffMail) -> str:
+    return f"staff_mail.{stored.staff_id or stored.address}"
+
+
+def _say_given_up(stored: StaffMail) -> str:
+    what = (
+        "Once that is mended, send it again under Staff."
+        if stored.secret
+        else "It stands on their page of notices all the same."
+    )
+    return (
+        f"The e-mail “{stored.subject}” to {stored.address} could not be delivered: "
+        f"{stored.error} {what}"
+    )
 
 
 def _is_final(error: ProviderError, tries: int) -> bool:

@@ -45,7 +45,7 @@ from rollcall.campaigns.scheduling import (
     send_campaign_now,
 )
 from rollcall.errors import DomainError, InvalidInput
-from rollcall.models import AudienceMode, Campaign, CampaignState, Channel
+from rollcall.models import Campaign, CampaignState, Channel
 
 api = api_blueprint("campaigns", "Campaigns")
 
@@ -294,7 +294,7 @@ def _summary(campaign: Campaign) -> dict[str, Any]:
         "scheduled_at": moment_text(campaign.scheduled_at),
         "scheduled_timezone": campaign.scheduled_timezone,
         "scheduled_local_time": campaign.scheduled_local_time,
-        "reprocess_audience_at_send": AudienceMode(campaign.audience_mode).computes_again,
+        "reprocess_audience_at_send": campaign.final_mode.computes_again,
         "dry_run": campaign.is_dry_run,
         "created_at": moment_text(campaign.created_at),
         "completed_at": moment_text(campaign.completed_at),

@@ -12,7 +12,7 @@ from rollcall.campaigns.results import Results, audience_change, campaign_result
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
 from rollcall.messages.pricing import DEFAULT_PRICES
-from rollcall.models import AudienceMode, Campaign, Recipient, SegmentSnapshot, StaffMember
+from rollcall.models import Campaign, Recipient, SegmentSnapshot, StaffMember
 
 MAX_FROZEN_IDS = 1_000
 
@@ -128,7 +128,7 @@ def _frozen_ids(campaign: Campaign) -> list[int] | None:
 def _metadata(campaign: Campaign, results: Results) -> dict[str, Any]:
     change = audience_change(campaign)
     return {
-        "reprocess_audience_at_send": AudienceMode(campaign.audience_mode).computes_again,
+        "reprocess_audience_at_send": campaign.final_mode.computes_again,
         "estimated_recipients": campaign.estimated_recipients,
         "actual_recipients": campaign.actual_recipients,
         "audience_change_absolute": change.absolute if change else None,

@@ -1,5 +1,6 @@
 """What stands around every page: the links of the menus, who is logged in, the clock."""
 
+from functools import cache
 from typing import Any, NamedTuple
 
 from flask import Flask, current_app, request, url_for
@@ -10,6 +11,7 @@ from blueprints.access import access_of
 from rollcall import clock
 from rollcall.models import Alert, Organisation
 from rollcall.monitoring.alerts import list_open_alerts
+from rollcall.organisations.notices import count_unread
 from rollcall.people.inbox import count_undecided
 from rollcall.sending.installation import ALERT_KEY as RESTORED
 from rollcall.sending.installation import Hold, find_hold
@@ -25,6 +27,7 @@ NAVIGATION = (
     ("Outbox", "outbox.index"),
 )
 ACCOUNT_NAVIGATION = (
+    ("Your notices", "notices.index"),
     ("Your profile", "profile.edit"),
     ("Organisation settings", "organisation.edit"),
     ("Providers", "providers.index"),
@@ -39,13 +42,14 @@ PART_OF = {"invitations": "staff", "plans": "events"}
 class Link(NamedTuple):
     """A link of a menu; `current` marks the part of the site that is being looked at.
 
-    `waiting` is how much there waits for somebody.
+    `waiting` is how much there waits for somebody, and `waits` what for.
     """
 
     label: str
     url: str
     current: bool
     waiting: int = 0
+    waits: str = "to decide"
 
 
 def register_page_context(app: Flask) -> None:
@@ -62,16 +66,22 @@ def visible_links(navigation: tuple[tuple[str, str], ...]) -> list[Link]:
     here = (request.endpoint or "").partition(".")[0]
     here = PART_OF.get(here, here)
     return [
-        Link(label, url_for(endpoint), endpoint.partition(".")[0] == here, _waiting(endpoint))
+        Link(
+            label,
+            url_for(endpoint),
+            endpoint.partition(".")[0] == here,
+            _waiting(endpoint),
+            "not read" if endpoint == "notices.index" else "to decide",
+        )
         for label, endpoint in navigation
         if _may_open(endpoint)
     ]
 
 
 def _waiting(endpoint: str) -> int:
-    if endpoint != "inbox.index":
-        return 0
-    return count_undecided(current_user.organisation.id)
+    if endpoint == "notices.index":
+        return count_unread(current_user.staff.id)
+    return count_undecided(current_user.organisation.id) if endpoint == "inbox.index" else 0
 
 
 def _layout_context() -> dict[str, Any]:
@@ -82,8 +92,9 @@ def _layout_context() -> dict[str, Any]:
     return {
         "current_user": current_user,
         "organisation": LocalProxy(_current_organisation),
-        "navigation": LocalProxy(lambda: visible_links(NAVIGATION)),
-        "account_navigation": LocalProxy(lambda: visible_links(ACCOUNT_NAVIGATION)),
+        # Once a page: each menu stands there twice, and counts what waits.
+        "navigation": LocalProxy(cache(lambda: visible_links(NAVIGATION))),
+        "account_navigation": LocalProxy(cache(lambda: visible_links(ACCOUNT_NAVIGATION))),
         "held_sending": LocalProxy(_held_sending),
         "alerts": LocalProxy(_alerts),
         "log_out_url": url_for("auth.log_out"),

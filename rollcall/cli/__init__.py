@@ -17,6 +17,7 @@ from rollcall.cli.doctor import doctor
 from rollcall.cli.event import event_commands
 from rollcall.cli.inbox import inbox_commands
 from rollcall.cli.message import message_commands
+from rollcall.cli.notices import notices_commands
 from rollcall.cli.org import org_commands
 from rollcall.cli.people import people_commands, purchases_commands
 from rollcall.cli.plan import plan_commands
@@ -39,6 +40,7 @@ COMMANDS = (
     event_commands,
     inbox_commands,
     message_commands,
+    notices_commands,
     org_commands,
     people_commands,
     plan_commands,

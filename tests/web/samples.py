@@ -19,6 +19,7 @@ from rollcall.campaigns.drafts import CampaignDraft, create_campaign
 from rollcall.extensions import write
 from rollcall.models import Channel, Organisation, Role, StaffMember
 from rollcall.monitoring.alerts import list_open_alerts, raise_alert
+from rollcall.organisations.notices import list_notices, tell_staff
 from rollcall.organisations.passwords import hash_password
 from rollcall.organisations.sessions import begin_session
 from rollcall.organisations.tokens import create_token
@@ -39,6 +40,7 @@ SAMPLES: dict[str, Callable[["World"], object]] = {
     "alert_id": lambda world: world.alert_id,
     "campaign_id": lambda world: world.campaign_id,
     "event_key": lambda world: world.event_slug,
+    "notice_id": lambda world: world.notice_id,
     "message_id": lambda world: world.message_id,
     "person_id": lambda world: world.person_id,
     "reference": lambda world: "1-1-0000000000000001",
@@ -97,6 +99,7 @@ class World:
         file = io.BytesIO(b"First name,Phone\n" + f"{mark},not a phone\n".encode())
         self.message_id = self._inbound(person.phone or "", f"{mark}, please stop this")
         self.alert_id = self._alert(f"{mark} was due while nobody looked.")
+        self.notice_id = self._notice(f"{mark} needs a decision")
         self.run_id = import_people(file, self.actor, file_name=f"{mark}.csv")["id"]
 
     def _segment(self, slug: str, mark: str) -> str:
@@ -118,6 +121,14 @@ class World:
         with write():
             raise_alert("missed", f"campaign.missed.{self.campaign_id}", text, **here)
         return list_open_alerts(self.organisation.id)[0].id
+
+    def _notice(self, title: str) -> int:
+        """Tell the super something that they have not read."""
+        super_ = self.staff[Role.SUPER]
+        with write():
+            path = f"/campaigns/{self.campaign_id}"
+            tell_staff([super_], "review", "review.1", title, "It waits for a decision.", path)
+        return list_notices(self.actor).rows[0].id
 
     def _inbound(self, phone: str, text: str) -> int:
         receive_inbound("kannel", Inbound(f"{self.organisation.id}", phone, "12345", text))

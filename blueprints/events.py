@@ -10,11 +10,13 @@ from flask.typing import ResponseReturnValue
 from blueprints.access import current_actor, current_staff, staff_only
 from blueprints.addresses import read_id
 from rollcall import clock
+from rollcall.campaigns.holds import Holding, find_holding
 from rollcall.campaigns.listing import list_campaigns_of_event
 from rollcall.charts import Moment, draw_audience_pair
 from rollcall.errors import InvalidInput
 from rollcall.events.attendance import AttendanceReport, cancel_attendance, record_attendance
 from rollcall.events.attendees import list_attendees
+from rollcall.events.cancelling import cancel_event, reopen_event
 from rollcall.events.figures import attendance_curve, count_heads
 from rollcall.events.records import (
     EventDraft,
@@ -82,6 +84,7 @@ def show(slug: str) -> ResponseReturnValue:
         plan_warnings=list_warnings(plan),
         charts=_draw_growth(event),
         campaigns=list_campaigns_of_event(event.organisation_id, slug),
+        holding=find_holding(event.organisation_id, slug),
         attendees=page.rows,
         cursor=cursor,
         next_url=following if page.next_cursor else None,
@@ -102,10 +105,31 @@ def save(slug: str) -> ResponseReturnValue:
     """Change what is known of an event."""
     event = _find(slug)
     try:
-        edit_event(current_actor(), event.id, _read_draft())
+        holding = edit_event(current_actor(), event.id, _read_draft())
     except InvalidInput as error:
         return _form(event, request.form, error.fields), 422
-    flash("Saved.", "success")
+    return _changed(slug, "Saved.", holding)
+
+
+@pages.post("/<slug>/cancel")
+@staff_only
+def call_off(slug: str) -> ResponseReturnValue:
+    """Mark the event as cancelled and hold its campaigns."""
+    holding = cancel_event(current_actor(), _find(slug).id)
+    return _changed(slug, "The event is marked as cancelled.", holding)
+
+
+@pages.post("/<slug>/reopen")
+@staff_only
+def reopen(slug: str) -> ResponseReturnValue:
+    """Let a cancelled event take place after all."""
+    holding = reopen_event(current_actor(), _find(slug).id)
+    return _changed(slug, "The event takes place after all.", holding)
+
+
+def _changed(slug: str, told: str, holding: Holding) -> ResponseReturnValue:
+    said = holding.sentence()
+    flash(f"{told} {said}".strip(), "warning" if said else "success")
     return redirect(url_for("events.show", slug=slug))
 
 
@@ -159,6 +183,7 @@ def _form(event: Event | None, values: Any, errors: dict[str, str] | None = None
     return render_template(
         "events/edit.html",
         event=event,
+        holding=find_holding(event.organisation_id, event.slug) if event else None,
         values=values,
         errors=errors or {},
         timezones=sorted(known_timezones()),

@@ -13,6 +13,7 @@ from blueprints.api import (
     people,
     plans,
     reference,
+    rehearsals,
     segment_comparison,  # noqa: F401 (adds its calls to segments)
     segments,
     trying,
@@ -29,6 +30,7 @@ SUBJECTS = (
     installation.api,
     people.api,
     plans.api,
+    rehearsals.api,
     segments.api,
     trying.api,
 )

@@ -153,7 +153,10 @@ class MessageTest(Body):
 class Decision(Act):
     """What is decided about a campaign that waits for it."""
 
-    decision: Literal["final", "estimate", "cancel"]
+    decision: Literal["keep", "move", "final", "estimate", "cancel"] = Field(
+        description="`keep` its time or `move` it with the event, for a campaign that a change "
+        "of its event holds; `final` and `estimate` send to one of the two lists."
+    )
     reason: str = Field("", max_length=500, description="Kept in the audit trail.")
 
 

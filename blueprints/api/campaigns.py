@@ -170,7 +170,8 @@ def resume(campaign_id: int, json_data: bodies.Act) -> Response:
 def review(campaign_id: int, json_data: bodies.Decision) -> Response:
     """Decide on a campaign that waits for it
 
-    Send to the final list, send to the estimate, or cancel.
+    Send to the final list, send to the estimate, or cancel. One that a change of its event
+    holds keeps its time, or moves with the event.
     """
     review_campaign(
         current_actor(), campaign_id, json_data.decision, json_data.version, json_data.reason

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from blueprints.api.dry_run_documents import CollisionsDocument, DryRunDocument, QuietCountDocument
+from blueprints.api.event_documents import HeldForDocument
 from blueprints.api.guard_documents import (
     GuardLimitsDocument,
     GuardVerdictDocument,
@@ -184,6 +185,7 @@ class CampaignDocument(BaseModel):
     results: CampaignResults
     dry_run: DryRunDocument | None = Field(description="Null for a campaign that is none.")
     status_note: str | None
+    held_for: HeldForDocument | None
     created_at: str
     created_by: str | None
     scheduled_by: str | None
@@ -284,56 +286,6 @@ class PersonPage(BaseModel):
 
     data: list[PersonDocument]
     next_cursor: str | None
-
-
-class HeadCountDocument(BaseModel):
-    """How many people attend, each counted once; cancelled attendances do not count."""
-
-    total: int
-    registration: int
-    qr_scan: int
-    both: int
-
-
-class EventDocument(BaseModel):
-    """An event: its moments in UTC, and as wall-clock times in its own zone."""
-
-    id: int
-    slug: str
-    name: str
-    starts_at: str
-    ends_at: str
-    starts: str
-    ends: str
-    timezone: str
-    venue: str | None
-    city: str | None
-    attendance: HeadCountDocument
-
-
-class EventPage(BaseModel):
-    """A page of events."""
-
-    data: list[EventDocument]
-    next_cursor: str | None
-
-
-class RejectedAttendee(BaseModel):
-    """A row that did not go in: its place in the list, from 0, and why."""
-
-    index: int
-    reason: str
-
-
-class AttendanceReport(BaseModel):
-    """What became of the rows."""
-
-    added: int
-    restored: int
-    withdrawn: int
-    unchanged: int
-    people_added: int
-    rejected: list[RejectedAttendee]
 
 
 class RejectedLine(BaseModel):

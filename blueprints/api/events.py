@@ -1,23 +1,30 @@
 """Events, and who attends them."""
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 from flask import Response, url_for
 from pydantic import Discriminator, Field, Tag
 
 from blueprints.access import api_scope, current_actor
-from blueprints.api import documents
+from blueprints.api import event_documents
 from blueprints.api.answering import answer, answer_page, moment_text
 from blueprints.api.ground import api_blueprint
 from blueprints.api.people import PersonValues
 from blueprints.api.reading import Body, Id, Moment, PageQuery
+from rollcall.campaigns.holds import Holding
 from rollcall.errors import NotFound
 from rollcall.events.attendance import MOST_AT_ONCE, record_attendance
+from rollcall.events.cancelling import cancel_event, reopen_event
 from rollcall.events.figures import HeadCount, count_heads
-from rollcall.events.records import EventDraft, create_event, edit_event, find_event, list_events
+from rollcall.events.records import (
+    EventDraft,
+    create_event,
+    draft_of_event,
+    edit_event,
+    find_event,
+    list_events,
+)
 from rollcall.models import Event, Source
 
 api = api_blueprint("events", "Events")
@@ -115,7 +122,7 @@ def find_by_key(key: str) -> Event:
 @api.get("/events")
 @api_scope("read")
 @api.input(PageQuery, location="query")
-@api.output(documents.EventPage)
+@api.output(event_documents.EventPage)
 def index(query_data: PageQuery) -> Response:
     """List events, the latest first"""
     found = list_events(current_actor().organisation_id, query_data.cursor, query_data.limit)
@@ -127,7 +134,7 @@ def index(query_data: PageQuery) -> Response:
 @api.post("/events")
 @api_scope("write")
 @api.input(NewEvent)
-@api.output(documents.EventDocument, status_code=201)
+@api.output(event_documents.EventDocument, status_code=201)
 def create(json_data: NewEvent) -> Response:
     """Create an event"""
     event_id = create_event(current_actor(), EventDraft(**json_data.model_dump()))
@@ -136,7 +143,7 @@ def create(json_data: NewEvent) -> Response:
 
 @api.get("/events/<event_key>")
 @api_scope("read")
-@api.output(documents.EventDocument)
+@api.output(event_documents.EventDocument)
 def show(event_key: str) -> Response:
     """Show an event, by its id or its slug"""
     return _answer_event(find_by_key(event_key).id)
@@ -145,22 +152,48 @@ def show(event_key: str) -> Response:
 @api.patch("/events/<event_key>")
 @api_scope("write")
 @api.input(EventValues)
-@api.output(documents.EventDocument)
+@api.output(event_documents.ChangedEventDocument)
 def edit(event_key: str, json_data: EventValues) -> Response:
     """Change an event
 
-    What is left out stays. The slug can't be changed: criteria and addresses name it.
+    What is left out stays. The slug can't be changed: criteria and addresses name it. Where its
+    times or its zone change, its scheduled campaigns are held for a decision.
     """
     event = find_by_key(event_key)
     given = json_data.model_dump(exclude_none=True)
-    edit_event(current_actor(), event.id, replace(_as_typed(event), **given))
-    return _answer_event(event.id)
+    holding = edit_event(current_actor(), event.id, replace(draft_of_event(event), **given))
+    return _answer_change(event.id, holding)
+
+
+@api.post("/events/<event_key>/cancel")
+@api_scope("write")
+@api.output(event_documents.ChangedEventDocument)
+def cancel(event_key: str) -> Response:
+    """Mark an event as cancelled
+
+    Its scheduled campaigns are held for a decision. Attendance stays as it is, since those
+    people may have to be told.
+    """
+    event = find_by_key(event_key)
+    return _answer_change(event.id, cancel_event(current_actor(), event.id))
+
+
+@api.post("/events/<event_key>/reopen")
+@api_scope("write")
+@api.output(event_documents.ChangedEventDocument)
+def reopen(event_key: str) -> Response:
+    """Let a cancelled event take place after all
+
+    Campaigns that were held stay held until somebody decides on each.
+    """
+    event = find_by_key(event_key)
+    return _answer_change(event.id, reopen_event(current_actor(), event.id))
 
 
 @api.post("/events/<event_key>/attendance")
 @api_scope("write")
 @api.input(AttendanceRecord)
-@api.output(documents.AttendanceReport)
+@api.output(event_documents.AttendanceReport)
 def attend(event_key: str, json_data: AttendanceRecord) -> Response:
     """Record who attends
 
@@ -181,7 +214,7 @@ def attend(event_key: str, json_data: AttendanceRecord) -> Response:
 @api.post("/events/<event_key>/attendance/cancel")
 @api_scope("write")
 @api.input(AttendanceCancellation)
-@api.output(documents.AttendanceReport)
+@api.output(event_documents.AttendanceReport)
 def cancel_attendance(event_key: str, json_data: AttendanceCancellation) -> Response:
     """Let attendances no longer count, as cancelled or refunded
 
@@ -201,25 +234,6 @@ def _rows(people: list[int | Attendee]) -> list[int | dict[str, Any]]:
     return [row if isinstance(row, int) else row.model_dump(exclude_none=True) for row in people]
 
 
-def _as_typed(event: Event) -> EventDraft:
-    zone = ZoneInfo(event.timezone)
-    starts, ends = event.starts_at.astimezone(zone), event.ends_at.astimezone(zone)
-    return EventDraft(
-        name=event.name,
-        starts=_wall_clock(starts),
-        ends=_wall_clock(ends),
-        timezone=event.timezone,
-        venue=event.venue,
-        city=event.city,
-        starts_choice="later" if starts.fold else "earlier",
-        ends_choice="later" if ends.fold else "earlier",
-    )
-
-
-def _wall_clock(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S")
-
-
 def _answer_event(event_id: int, made: bool = False) -> Response:
     event = find_event(current_actor().organisation_id, event_id)
     location = url_for("api_events.show", event_key=str(event.id)) if made else None
@@ -227,8 +241,16 @@ def _answer_event(event_id: int, made: bool = False) -> Response:
     return answer(_document(event, heads), 201 if made else 200, location)
 
 
+def _answer_change(event_id: int, holding: Holding) -> Response:
+    event = find_event(current_actor().organisation_id, event_id)
+    document = _document(event, count_heads([event.id])[event.id])
+    held = [touched.campaign_id for touched in holding.held]
+    going = [touched.campaign_id for touched in holding.going_out]
+    return answer({**document, "held_campaigns": held, "going_out": going})
+
+
 def _document(event: Event, heads: HeadCount) -> dict[str, Any]:
-    typed = _as_typed(event)
+    typed = draft_of_event(event)
     return {
         "id": event.id,
         "slug": event.slug,
@@ -240,5 +262,6 @@ def _document(event: Event, heads: HeadCount) -> dict[str, Any]:
         "timezone": event.timezone,
         "venue": event.venue or None,
         "city": event.city or None,
+        "cancelled_at": moment_text(event.cancelled_at),
         "attendance": heads.to_json(),
     }

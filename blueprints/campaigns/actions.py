@@ -17,6 +17,8 @@ from rollcall.campaigns.scheduling import (
 from rollcall.errors import Conflict, InvalidInput
 
 DECIDED = {
+    "keep": "It keeps its time and goes out then, to the list that was signed off.",
+    "move": "It moves with the event and goes out then, to the list that was signed off.",
     "final": "It goes out now, to the final list.",
     "estimate": "It goes out now, to the list that was frozen.",
     "cancel": "Cancelled. Nobody gets this message.",

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from blueprints.access import current_actor, current_staff, staff_only
 from blueprints.addresses import read_id
+from blueprints.campaigns.event_news import news_of
 from blueprints.campaigns.form import draft_of, values_of
 from blueprints.campaigns.form_page import in_page_order, preview_context
 from blueprints.campaigns.pages import pages
@@ -86,6 +87,7 @@ def _confirm_page(campaign_id: int, errors: dict[str, str]) -> str:
     return render_template(
         "campaigns/confirm.html",
         campaign=campaign,
+        event_news=news_of(campaign),
         criteria=criteria,
         segment_base=find_segment_base(campaign),
         audience_sentence=describe_audience(organisation.id, criteria),

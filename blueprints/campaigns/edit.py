@@ -14,8 +14,7 @@ from blueprints.campaigns.form import (
 from blueprints.campaigns.form_page import render_form, try_form
 from blueprints.campaigns.form_picking import add_missing
 from blueprints.campaigns.pages import pages
-from rollcall.campaigns.drafts import create_campaign, edit_campaign, find_campaign
-from rollcall.campaigns.states import is_allowed
+from rollcall.campaigns.drafts import create_campaign, edit_campaign, find_campaign, may_edit
 from rollcall.errors import Conflict, InvalidInput
 from rollcall.models import Campaign
 
@@ -42,7 +41,7 @@ def create() -> ResponseReturnValue:
 def edit(campaign_id: int) -> ResponseReturnValue:
     """Show the form of a campaign that has not begun to go out."""
     campaign = find_campaign(current_actor().organisation_id, campaign_id)
-    if not is_allowed("edit", campaign.state):
+    if not may_edit(campaign):
         flash("This campaign can't be edited any more; duplicate it to write another.", "warning")
         return redirect(url_for("campaigns.show", campaign_id=campaign_id))
     return render_form(values_of(campaign), campaign)

@@ -8,6 +8,7 @@ from flask import render_template, url_for
 
 from blueprints.access import current_staff
 from blueprints.addresses import read_id
+from blueprints.campaigns.event_news import news_of
 from blueprints.campaigns.form import FormValues, draft_of
 from blueprints.campaigns.form_limits import LIMITS, PREFIX
 from blueprints.campaigns.form_picking import count_missing
@@ -82,6 +83,7 @@ def render_form(
         campaign=campaign,
         errors=in_page_order(errors),
         problem=problem,
+        event_news=news_of(campaign),
         test=test,
         last_phone=own_test_phone(),
         field_ids=FIELD_IDS,

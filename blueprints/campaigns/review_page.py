@@ -3,6 +3,7 @@
 from typing import Any
 
 from blueprints.access import current_staff
+from rollcall.campaigns.held import find_hold_on
 from rollcall.campaigns.results import audience_change, campaign_results
 from rollcall.campaigns.review import may_approve
 from rollcall.models import Campaign
@@ -12,6 +13,7 @@ def review_context(campaign: Campaign) -> dict[str, Any]:
     """Return both lists in figures, and whether whoever looks may send to the final one."""
     results = campaign_results(campaign.id)
     return {
+        "hold": find_hold_on(campaign),
         "right": may_approve(current_staff().rank, campaign),
         "review": {
             "change": audience_change(campaign),

@@ -6,8 +6,10 @@ from flask import current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.access import current_actor, staff_only
+from blueprints.campaigns.event_news import news_of
 from blueprints.campaigns.form_page import audience_url
 from blueprints.campaigns.pages import pages
+from blueprints.campaigns.rehearsals import rehearsal_context
 from blueprints.campaigns.results import results_context
 from blueprints.campaigns.review_page import review_context
 from blueprints.campaigns.trying_page import trying_context
@@ -17,7 +19,7 @@ from rollcall.audience.names import describe_audience
 from rollcall.audience.preview import MessageText, preview_audience
 from rollcall.campaigns.choices import describe_choices
 from rollcall.campaigns.comparison import Comparison, compare_with_now
-from rollcall.campaigns.drafts import campaign_criteria, find_campaign
+from rollcall.campaigns.drafts import campaign_criteria, find_campaign, may_edit
 from rollcall.campaigns.progress import sending_progress
 from rollcall.campaigns.segment_base import SegmentBase, find_segment_base
 from rollcall.campaigns.versions import compare_with_adopting
@@ -79,6 +81,9 @@ def _context(campaign: Campaign) -> dict[str, Any]:
         "doubts": count_doubts(campaign.id),
         "sample": _sample(campaign, criteria) if not over else None,
         **_progress_context(campaign),
+        **rehearsal_context(campaign),
+        "event_news": news_of(campaign) if not over else [],
+        "may_edit": may_edit(campaign),
         **trying_context(campaign),
         **details,
     }

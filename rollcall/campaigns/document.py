@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from rollcall.campaigns.drafts import campaign_criteria
 from rollcall.campaigns.dry_run_report import report_dry_run
+from rollcall.campaigns.held import hold_json
 from rollcall.campaigns.judging import campaign_limits
 from rollcall.campaigns.results import Results, audience_change, campaign_results
 from rollcall.errors import InvalidInput
@@ -42,6 +43,7 @@ def campaign_document(campaign: Campaign) -> dict[str, Any]:
         "results": results.to_json(DEFAULT_PRICES.currency),
         "dry_run": dry_run.to_json() if dry_run else None,
         "status_note": campaign.state_note or None,
+        "held_for": hold_json(campaign),
         "created_at": moment_json(campaign.created_at),
         "created_by": _email(campaign.created_by_id),
         "scheduled_by": _email(campaign.scheduled_by_id),

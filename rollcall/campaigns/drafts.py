@@ -14,13 +14,14 @@ from rollcall.audience.criteria import Criteria, criteria_from_text
 from rollcall.audience.membership import find_segment_version, read_shape
 from rollcall.campaigns.dry_runs import check_dry_run
 from rollcall.campaigns.guards import check_not_looser, read_limits, role_limits
-from rollcall.campaigns.states import change_state
+from rollcall.campaigns.states import change_state, is_allowed
 from rollcall.errors import InvalidInput, NotFound
 from rollcall.extensions import db, write
 from rollcall.messages.placeholders import compile_template
 from rollcall.models import (
     AudienceMode,
     Campaign,
+    CampaignState,
     Channel,
     OnFailure,
     Organisation,
@@ -129,7 +130,11 @@ def edit_campaign(
 
     Raises Conflict when it has begun to be sent, or is no longer at `version`.
     """
-    before = _audited_campaign(find_campaign(actor.organisation_id, campaign_id))
+    campaign = find_campaign(actor.organisation_id, campaign_id)
+    before = _audited_campaign(campaign)
+    held = is_held(campaign)
+    # Only as it was read: a held one may be decided on at this moment.
+    version = campaign.version if held and version is None else version
     if campaign_id in {choice.id for choice in draft.criteria.exclude_campaigns}:
         draft = replace(draft, problems={**draft.problems, "exclude_campaigns": NOT_ITSELF})
     values = check_draft(actor.organisation_id, draft, actor.role)
@@ -137,8 +142,10 @@ def edit_campaign(
         change_state(
             actor,
             campaign_id,
-            "edit",
+            "edit_held" if held else "edit",
             version=version,
+            held_for=None,
+            state_note="",
             frozen_at=None,
             estimated_recipients=None,
             estimate_snapshot=None,
@@ -156,6 +163,16 @@ def edit_campaign(
             before=before,
             after=_audited(values),
         )
+
+
+def is_held(campaign: Campaign) -> bool:
+    """Return whether the campaign waits for a decision because its event was changed."""
+    return campaign.state == CampaignState.NEEDS_REVIEW and campaign.held_for is not None
+
+
+def may_edit(campaign: Campaign) -> bool:
+    """Return whether the campaign can be edited: it has not begun to go out."""
+    return is_allowed("edit", campaign.state) or is_held(campaign)
 
 
 def may_choose(role: Role, quiet_hours: QuietHours) -> bool:

@@ -13,6 +13,7 @@ from rollcall import clock
 from rollcall.actors import Actor, scheduler_actor
 from rollcall.audience.staging import staged_audience
 from rollcall.campaigns.drafts import campaign_criteria, find_campaign
+from rollcall.campaigns.held import HOLD_DECISIONS, decide_hold, find_hold_on
 from rollcall.campaigns.judging import judge_for_role
 from rollcall.campaigns.scheduling import cancel_campaign
 from rollcall.campaigns.states import change_state, check_allowed
@@ -24,7 +25,7 @@ from rollcall.sending.resolve import store_final_list, use_estimate
 from rollcall.snapshots.capture import lock_row
 from rollcall.wording import say_number, say_people
 
-REVIEW_DECISIONS = ("final", "estimate", "cancel")
+REVIEW_DECISIONS = (*HOLD_DECISIONS, "final", "estimate", "cancel")
 LONGEST_REASON = 500
 
 
@@ -49,6 +50,8 @@ def review_campaign(
 ) -> None:
     """Decide on a campaign that waits for it: send to the final list, to the estimate, or cancel.
 
+    One that a change of its event holds can also keep its time or move with the event, and goes
+    out by neither list before its time.
     Where no final list is stored yet, as for a campaign that missed its time, it is computed
     when sending starts, and the guards look at it then. Raises InvalidInput for another word,
     NotAllowed where the change is beyond what the role allows, ReviewChanged where the audience
@@ -58,7 +61,12 @@ def review_campaign(
     campaign = find_campaign(actor.organisation_id, campaign_id)
     if decision == "cancel":
         return cancel_campaign(actor, campaign_id, version, reason=reason)
+    if decision in HOLD_DECISIONS:
+        return decide_hold(actor, campaign, decision, version, reason)
     check_allowed(actor, campaign, "approve", version)
+    hold = find_hold_on(campaign)
+    if hold is not None and hold.still_to_come:
+        raise Conflict(STILL_TO_COME)
     if campaign.frozen_at is None:
         raise Conflict("This campaign has no list yet, so there is nothing to decide on.")
     version = campaign.version if version is None else version
@@ -108,6 +116,10 @@ def expire_reviews() -> list[int]:
     return expired
 
 
+STILL_TO_COME = (
+    "Its time is still to come: keep the time or move it with the event, and it goes out then; "
+    "or cancel it."
+)
 EXPIRED = (
     "Nobody decided before the time after which nothing may go out, so it was cancelled "
     "and nobody got it."
@@ -159,6 +171,7 @@ def _approve(actor: Actor, campaign_id: int, decision: str, version: int, reason
         review_reason=reason,
         reviewed_at=clock.now(),
         reviewed_by_id=actor.staff_id,
+        held_for=None,
         state_note="",
         owner=None,
         lease_until=None,

@@ -6,6 +6,9 @@ from flask import Flask
 from rollcall.cli import (
     campaign_trial,  # noqa: F401 (adds its commands to flask campaign)
     doubts,  # noqa: F401 (adds its command to flask campaign)
+    event_changes,  # noqa: F401 (adds its commands to flask event)
+    explain,  # noqa: F401 (adds its commands to flask campaign)
+    rehearsals,  # noqa: F401 (adds its commands to flask campaign)
     segment_compare,  # noqa: F401 (adds its command to flask segment)
     staff_access,  # noqa: F401 (adds its commands to flask staff)
 )

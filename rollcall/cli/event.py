@@ -39,7 +39,7 @@ def create(org_slug: str | None, as_email: str | None, as_json: bool, **typed: A
         f"from {say_time(event.starts_at, event.timezone)}. Next: "
         f"flask people import FILE.csv --event {event.slug}"
     )
-    emit(_to_json(event, HeadCount()), as_json, text)
+    emit(event_json(event, HeadCount()), as_json, text)
 
 
 @event_commands.command("list")
@@ -54,7 +54,7 @@ def show_all(
     actor = acting(org_slug, as_email)
     page = list_events(actor.organisation_id, cursor, limit)
     data = {
-        "data": [_to_json(line.event, line.heads) for line in page.rows],
+        "data": [event_json(line.event, line.heads) for line in page.rows],
         "next_cursor": page.next_cursor,
     }
     lines = [_describe(line) for line in page.rows] or ["There is no event yet."]
@@ -78,10 +78,11 @@ def show(slug: str, org_slug: str | None, as_email: str | None, as_json: bool) -
         f"  QR scan only: {heads.qr_scan_only:,}",
         f"  both: {heads.both:,}",
     ]
-    emit(_to_json(event, heads), as_json, lines)
+    emit(event_json(event, heads), as_json, lines)
 
 
-def _to_json(event: Event, heads: HeadCount) -> dict[str, Any]:
+def event_json(event: Event, heads: HeadCount) -> dict[str, Any]:
+    """Return an event as the commands print it with --json."""
     return {
         "id": event.id,
         "slug": event.slug,
@@ -91,6 +92,7 @@ def _to_json(event: Event, heads: HeadCount) -> dict[str, Any]:
         "timezone": event.timezone,
         "venue": event.venue,
         "city": event.city,
+        "cancelled_at": event.cancelled_at,
         "attendance": heads.to_json(),
         "created_at": event.created_at,
     }
@@ -99,4 +101,5 @@ def _to_json(event: Event, heads: HeadCount) -> dict[str, Any]:
 def _describe(line: EventLine) -> str:
     event = line.event
     starts = say_time(event.starts_at, event.timezone)
-    return f"{event.slug}: {event.name}, {starts}, {say_people(line.heads.people)}"
+    cancelled = ", cancelled" if event.cancelled_at else ""
+    return f"{event.slug}: {event.name}, {starts}, {say_people(line.heads.people)}{cancelled}"

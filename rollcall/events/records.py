@@ -5,18 +5,28 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from rollcall import clock
 from rollcall.actors import Actor, record
+from rollcall.campaigns.holds import (
+    CANCELLED,
+    MOVED,
+    EventChange,
+    Holding,
+    hold_campaigns,
+    times_of,
+)
 from rollcall.errors import InvalidInput, NotFound
 from rollcall.events.figures import HeadCount, count_heads
 from rollcall.extensions import db, write
 from rollcall.models import Event, Organisation
 from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_moment_cursor, write_cursor
 from rollcall.people.reading.cells import clean_cell
+from rollcall.snapshots.capture import lock_row
 from rollcall.walltime import resolve_wall_time
 
 LONGEST_SLUG = 80
@@ -91,22 +101,49 @@ def create_event(actor: Actor, draft: EventDraft) -> int:
     return event_id
 
 
-def edit_event(actor: Actor, event_id: int, draft: EventDraft) -> None:
+def edit_event(actor: Actor, event_id: int, draft: EventDraft) -> Holding:
     """Replace what is known of an event, but never its slug: addresses and criteria name it.
 
-    Raises InvalidInput naming every field that is wrong, NotFound for an unknown id.
+    Where it is moved, its scheduled campaigns are held for a decision; returns which. Raises
+    InvalidInput naming every field that is wrong, NotFound for an unknown id.
     """
     values = _check(actor.organisation_id, draft)
     with write():
-        event = find_event(actor.organisation_id, event_id)
+        find_event(actor.organisation_id, event_id)
+        event = lock_row(Event, event_id)
         if draft.slug.strip() not in ("", event.slug):
             raise InvalidInput({"slug": f"The slug can't be changed; it stays {event.slug!r}."})
-        before = _audited(event)
+        before, was = _audited(event), times_of(event)
         for name, value in values.items():
             setattr(event, name, value)
         after = _audited(event)
         if after != before:
             record(actor, "event.edit", "event", event_id, before=before, after=after)
+        if times_of(event) == was:
+            return Holding()
+        what = CANCELLED if event.cancelled_at else MOVED
+        change = EventChange(event.id, event.slug, event.name, what, was, times_of(event))
+        return hold_campaigns(actor, change)
+
+
+def draft_of_event(event: Event) -> EventDraft:
+    """Return the event as it would be typed, its times by its own clock."""
+    zone = ZoneInfo(event.timezone)
+    starts, ends = event.starts_at.astimezone(zone), event.ends_at.astimezone(zone)
+    return EventDraft(
+        name=event.name,
+        starts=_wall_clock(starts),
+        ends=_wall_clock(ends),
+        timezone=event.timezone,
+        venue=event.venue,
+        city=event.city,
+        starts_choice="later" if starts.fold else "earlier",
+        ends_choice="later" if ends.fold else "earlier",
+    )
+
+
+def _wall_clock(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def list_events(

@@ -49,6 +49,8 @@ CALLS: list[tuple[str, str, Any, int]] = [
     ),
     ("GET", "/events/party", None, 200),
     ("PATCH", "/events/1", {"venue": "The Hall"}, 200),
+    ("POST", "/events/1/cancel", {}, 200),
+    ("POST", "/events/party/reopen", {}, 409),
     ("POST", "/events/party/attendance", {"people": [1], "source": "qr_scan"}, 200),
     ("POST", "/events/party/attendance/cancel", {"people": [1]}, 200),
     ("GET", "/events/party/plan", None, 200),

@@ -90,6 +90,8 @@ def test_an_event_is_created_and_changed(program: Program):
         **event,
         "ends": "2026-11-29T01:00:00",
         "ends_at": "2026-11-29T06:00:00Z",
+        "held_campaigns": [],
+        "going_out": [],
     }
     wrong = program.call("PATCH", f"/events/{event['id']}", json={"ends": "2026-11-27T01:00"})
     assert problem_fields(wrong).keys() == {"ends"}

@@ -54,7 +54,7 @@ class Context:
     @property
     def mode(self) -> AudienceMode:
         """Return which list the campaign asks for."""
-        return AudienceMode(self.campaign.audience_mode)
+        return self.campaign.final_mode
 
     @property
     def hours(self) -> int:

@@ -294,7 +294,7 @@ def _comes_first(context: Context, question: Question, row: Any) -> bool:
         return row.messaged == row.address
     if row.other > row.id:
         return False
-    if question.at == context.campaign.frozen_at:
+    if not question.past or question.at == context.campaign.frozen_at:
         return bool(row.in_estimate)
     return bool(row.in_final) or row.at_send == Reason.REACHABLE
 
@@ -320,7 +320,7 @@ def _excluded_events(context: Context, asked: Questions) -> Found:
         standing = [row for row in rows if question.at and row.counted_at(question.at)]
         if standing:
             text = f"{say_attendance(context, standing[0])}, which is left out"
-            found[person_id] = standing[0].evidence(text)
+            found[person_id] = standing[0].arrival(text)
     return found
 
 

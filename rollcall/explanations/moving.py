@@ -54,12 +54,22 @@ def _find_attending(context: Context, causes: Mapping[int, str]) -> dict[int, Mo
             continue
         if causes[person_id] == "cancelled":
             text = say_cancellation(context, shown)
+            found[person_id] = Moved(text, shown.cancellation(text))
         elif causes[person_id] == "restored":
-            text = f"came back to {shown.event} after cancelling"
+            found[person_id] = Moved(f"came back to {shown.event} after cancelling")
         else:
-            text = say_attendance(context, shown)
-        found[person_id] = Moved(text, shown.evidence(text))
+            text = _say_arrival(context, shown)
+            found[person_id] = Moved(text, shown.arrival(text))
     return found
+
+
+def _say_arrival(context: Context, shown: Presence) -> str:
+    """Return how the person came, and where the list was frozen from what had been taken before."""
+    text, side = say_attendance(context, shown), context.frozen_side
+    frozen_at = context.campaign.frozen_at
+    if side is None or frozen_at is None or shown.recorded_at > frozen_at:
+        return text
+    return f"{text}, after the snapshot of {context.say(side.moment)} that it was frozen from"
 
 
 def _asked_events(context: Context) -> Sequence[str]:

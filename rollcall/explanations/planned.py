@@ -49,7 +49,15 @@ def explain_planned(context: Context, standings: Standings) -> dict[int, Explana
         return dict.fromkeys(standings, DAMAGED)
     if context.campaign.dry_run_address:
         found = {who: DRY_RUN if one.gets_it else one for who, one in found.items()}
+    if context.campaign.state == CampaignState.NEEDS_REVIEW:
+        found = {who: _waiting_for_decision(one) for who, one in found.items()}
     return found
+
+
+def _waiting_for_decision(one: Explanation) -> Explanation:
+    verdict = Verdict.UNDECIDED if one.gets_it else one.verdict
+    said = f"{one.sentence.removesuffix('.')}; the campaign waits for a decision."
+    return replace(one, verdict=verdict, sentence=said)
 
 
 def _criteria_now(context: Context) -> Criteria | None:
@@ -96,13 +104,17 @@ def _explain_listed(
     alone = Criteria(people=tuple(standings), window_hours=criteria.window_hours)
     reasons = find_reasons(context, alone, list(standings), context.due)
     since = f"on the list since it was frozen on {context.say(context.campaign.frozen_at)}"
-    # Of those who share an address the first one is sent the message; nobody is a duplicate yet.
-    held = {
+    shared = {who: _question(context, Reason.DUPLICATE_ADDRESS) for who in standings}
+    evidence = find_evidence(context, shared)
+    held = {who: question for who, question in shared.items() if who in evidence}
+    # Who is asked about together may share an address with each other without being listed.
+    single = {
         who: _question(context, reason)
         for who, reason in reasons.items()
-        if reason not in (Reason.REACHABLE, Reason.DUPLICATE_ADDRESS)
+        if who not in held and reason not in (Reason.REACHABLE, Reason.DUPLICATE_ADDRESS)
     }
-    evidence = find_evidence(context, held)
+    held |= single
+    evidence |= find_evidence(context, single)
     gets = Explanation(
         Verdict.WOULD_GET,
         f"Would get it: {since}, and nothing holds the message back as things stand.",
@@ -214,5 +226,5 @@ def _find_matching(
         ]
         if fitting:
             text = say_attendance(context, fitting[0])
-            found[who] = text, fitting[0].evidence(text)
+            found[who] = text, fitting[0].arrival(text)
     return found

@@ -33,11 +33,18 @@ class Presence:
             return False
         return not self.cancelled or (self.cancelled_at is not None and self.cancelled_at > moment)
 
-    def evidence(self, text: str) -> Evidence:
-        """Return it as what shows something."""
-        at = self.cancelled_at if self.cancelled else self.recorded_at
-        details = {"event": self.slug, "source": self.source.key, "status": self.status}
-        return Evidence("attendance", text, at, details)
+    def arrival(self, text: str) -> Evidence:
+        """Return that the person came, as what shows something."""
+        return Evidence("attendance", text, self.recorded_at, self._details)
+
+    def cancellation(self, text: str) -> Evidence:
+        """Return that the person cancelled, as what shows something."""
+        details = {**self._details, "status": self.status}
+        return Evidence("attendance", text, self.cancelled_at, details)
+
+    @property
+    def _details(self) -> dict[str, str]:
+        return {"event": self.slug, "source": self.source.key}
 
 
 def attendances_at(

@@ -151,12 +151,14 @@ class _Known:
             fitting = records
         late = self._find_late(fitting)
         if late is not None:
-            text = f"{say_attendance(self._context, late)}, after the list was {self._made} on "
-            return Unmet("too_late", text + self._context.say(self._moment), late.evidence(text))
+            moment = self._context.say(self._moment)
+            text = say_attendance(self._context, late)
+            said = f"{text}, after the list was {self._made} on {moment}"
+            return Unmet("too_late", said, late.arrival(text))
         gone = self._find_gone(fitting)
         if gone is not None:
             text = say_cancellation(self._context, gone)
-            return Unmet("cancelled", text, gone.evidence(text))
+            return Unmet("cancelled", text, gone.cancellation(text))
         events = either([self._context.names.events.get(s, s) for s in self._criteria.events])
         if criterion is Criterion.SOURCES:
             how = either([_SOURCES[source] for source in self._criteria.sources])

@@ -93,7 +93,9 @@ def _reason_not_to_claim(row: Any, taken: Collection[str | None]) -> Reason | No
     if row.claims >= MOST_CLAIMS:
         log.error("recipient set aside", person_id=row.person_id, claims=row.claims)
         return Reason.SET_ASIDE
-    return Reason.DUPLICATE_ADDRESS if row.taken or row.address in taken else None
+    # Nobody shares an address that they have lost; that is found when each is judged.
+    shared = row.address is not None and (row.taken or row.address in taken)
+    return Reason.DUPLICATE_ADDRESS if shared else None
 
 
 def _next_recipients(content: Content, now: datetime, after: int, size: int) -> Sequence[Any]:

@@ -243,19 +243,15 @@ def _say_length(length: timedelta) -> str:
 
 def _duplicates(context: Context, asked: Questions) -> Found:
     """Return whoever comes first of those who share the address, where it is still the same."""
+    rows = [row for row in _find_sharing(context, list(asked)) if _fits(context, asked, row)]
+    changes = _address_changes(context, {one for row in rows for one in (row.id, row.other)})
     first: dict[int, Any] = {}
-    for row in _find_sharing(context, list(asked)):
-        if _comes_first(context, asked[row.id], row):
+    for row in rows:
+        moments = (*changes[row.id], *changes[row.other])
+        # Whoever was given the address since had another one then.
+        if not any(moment > (asked[row.id].at or moment) for moment in moments):
             first.setdefault(row.id, row)
-    changes = _address_changes(context, {*first, *(row.other for row in first.values())})
-    return {
-        person_id: _sharing(row, asked[person_id])
-        for person_id, row in first.items()
-        if not any(
-            moment > (asked[person_id].at or moment)
-            for moment in (*changes[person_id], *changes[row.other])
-        )
-    }
+    return {person_id: _sharing(row, asked[person_id]) for person_id, row in first.items()}
 
 
 def _find_sharing(context: Context, people: Sequence[int]) -> Sequence[Any]:
@@ -285,11 +281,12 @@ def _find_sharing(context: Context, people: Sequence[int]) -> Sequence[Any]:
     ).all()
 
 
-def _comes_first(context: Context, question: Question, row: Any) -> bool:
+def _fits(context: Context, asked: Questions, row: Any) -> bool:
     """Return whether the other one is why the person was left out as a duplicate.
 
     Of those who share an address the lowest id stays; while sending, whoever was messaged first.
     """
+    question = asked[row.id]
     if question.held:
         return row.messaged == row.address
     if row.other > row.id:

@@ -214,11 +214,16 @@ def _values_of(event: Event) -> dict[str, str]:
         "timezone": event.timezone,
         "venue": event.venue,
         "city": event.city,
-        "starts": f"{starts:%Y-%m-%dT%H:%M}",
-        "ends": f"{ends:%Y-%m-%dT%H:%M}",
+        "starts": _typed(starts),
+        "ends": _typed(ends),
         "starts_choice": _which(starts),
         "ends_choice": _which(ends),
     }
+
+
+def _typed(local: datetime) -> str:
+    """Return the time as a form has it; with its seconds, since to save must move nothing."""
+    return f"{local:%Y-%m-%dT%H:%M:%S}".removesuffix(":00")
 
 
 def _which(local: datetime) -> str:

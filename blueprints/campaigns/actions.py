@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from blueprints.access import current_actor, staff_only
 from blueprints.addresses import read_id
 from blueprints.campaigns.pages import pages
+from blueprints.campaigns.show import render_refused_review
 from rollcall.campaigns.copies import duplicate_campaign, top_up_campaign
 from rollcall.campaigns.drafts import find_campaign
 from rollcall.campaigns.review import ReviewChanged, review_campaign
@@ -63,6 +64,9 @@ def review(campaign_id: int) -> ResponseReturnValue:
         review_campaign(current_actor(), campaign_id, decision, version, reason)
     except ReviewChanged as error:
         flash(str(error), "warning")
+    except InvalidInput as error:
+        campaign = find_campaign(current_actor().organisation_id, campaign_id)
+        return render_refused_review(campaign, reason, " ".join(error.fields.values())), 422
     else:
         flash(DECIDED[decision], "success")
     return _show(campaign_id)

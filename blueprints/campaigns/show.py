@@ -62,6 +62,12 @@ def render_campaign(campaign: Campaign, phone: str, error: str) -> str:
     return render_template("campaigns/show.html", **context)
 
 
+def render_refused_review(campaign: Campaign, reason: str, error: str) -> str:
+    """Return the page with the decision's reason as it was typed, and what is wrong."""
+    context = {**_context(campaign), "review_reason": reason, "review_error": error}
+    return render_template("campaigns/show.html", **context)
+
+
 def _context(campaign: Campaign) -> dict[str, Any]:
     criteria = _criteria(campaign)
     segment_base = find_segment_base(campaign)

@@ -143,7 +143,8 @@ def draft_of_event(event: Event) -> EventDraft:
 
 
 def _wall_clock(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S")
+    # Whole, with what is below a second: what is typed back unchanged must move nothing.
+    return moment.replace(tzinfo=None).isoformat()
 
 
 def list_events(

@@ -54,6 +54,8 @@ def _make_due(campaign_id: int, verb: Callable[..., int], told: str) -> Response
         people = verb(current_actor(), campaign_id, version, email_provider=_email_provider())
     except InvalidInput as error:
         return _confirm_page(campaign_id, error.fields), 422
+    if find_campaign(current_actor().organisation_id, campaign_id).is_dry_run:
+        told = "A dry run with {} on its list, none of whom is messaged."
     flash(told.format(say_people(people)), "success")
     return redirect(url_for("campaigns.show", campaign_id=campaign_id))
 

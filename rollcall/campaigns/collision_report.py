@@ -9,6 +9,7 @@ from rollcall.campaigns.collision_search import (
     Contender,
     Contest,
     count_people,
+    every_kind,
     find_contest,
     list_people,
     lists_ready,
@@ -135,7 +136,7 @@ class Collisions:
         """Return which order loses the fewest messages."""
         if self.best == self.lost:
             return "No other order of these times loses fewer."
-        fewer = say_count(self.best, "message")
+        fewer = say_count(self.best, "message") if self.best else "no message"
         if self.campaigns == 2:
             return f"Sent the other way round, {fewer} would be missed instead of {self.lost:,}."
         order = ", ".join(f"“{name}”" for name in self.best_order)
@@ -215,7 +216,7 @@ def list_collided(
     other = places[rival_id]
     wanted = Loss(THIS, other) if side == "loses" else Loss(other, THIS)
     with lists_ready(campaign):
-        found = follow_people(contest.plans, count_people(contest))
+        found = follow_people(contest.plans, every_kind(contest))
         return list_people(contest, found.get(wanted, []), after, limit, text)
 
 

@@ -58,10 +58,14 @@ class Contender:
 
 @dataclass(frozen=True)
 class Contest:
-    """The campaigns that may want the same people, this one first, and how many more there are."""
+    """The campaigns that may want the same people, this one first, and how many more there are.
+
+    `cutoffs` are all the moments after which a message is recent for one of them at some time.
+    """
 
     contenders: list[Contender]
     more: int
+    cutoffs: list[datetime]
 
     @property
     def plans(self) -> list[Planned]:
@@ -88,22 +92,28 @@ def find_contest(campaign: Campaign) -> Contest | None:
             break
         chosen.append(near[0])
         left = [other for other in left if other is not near[0]]
-    return Contest(chosen, len(near)) if len(chosen) > 1 else None
+    if len(chosen) == 1:
+        return None
+    return Contest(chosen, len(near), _cutoffs([one.plan for one in chosen]))
 
 
 def count_people(contest: Contest) -> list[PeopleAlike]:
     """Return everybody on the lists, those alike together, from one statement."""
-    cutoffs = _cutoffs(contest.plans)
-    placed = _place_people(contest, cutoffs)
+    placed = _place_people(contest)
     rows = db.session.execute(
         sa.select(placed.c.lists, placed.c.rank, sa.func.count())
         .where(placed.c.lists > 0)
         .group_by(placed.c.lists, placed.c.rank)
     )
-    # Within a rank no cutoff lies, so that any moment of it stands for all.
+    return [PeopleAlike(lists, _moment(contest, rank), people) for lists, rank, people in rows]
+
+
+def every_kind(contest: Contest) -> list[PeopleAlike]:
+    """Return one person of each kind that there can be, whether or not there is one."""
     return [
-        PeopleAlike(lists, cutoffs[rank - 1] + TICK if rank else None, people)
-        for lists, rank, people in rows
+        PeopleAlike(lists, _moment(contest, rank), 1)
+        for lists in range(1, 1 << len(contest.contenders))
+        for rank in range(len(contest.cutoffs) + 1)
     ]
 
 
@@ -115,17 +125,15 @@ def list_people(
     text: str = "",
 ) -> list[AudienceMember]:
     """Return the people of some of the groups beyond person id `after`, narrowed by `text`."""
-    cutoffs = _cutoffs(contest.plans)
-    ranks = {None: 0} | {cutoff + TICK: rank for rank, cutoff in enumerate(cutoffs, 1)}
+    ranks = {_moment(contest, rank): rank for rank in range(len(contest.cutoffs) + 1)}
     keys = [group.lists * RANKS + ranks[group.messaged_at] for group in groups]
-    placed = _place_people(contest, cutoffs)
+    placed = _place_people(contest, after)
     key = placed.c.lists * RANKS + placed.c.rank
     rows = db.session.execute(
         sa.select(Person.id, Person.first_name, Person.last_name, Person.phone, Person.email)
         .join(placed, placed.c.person_id == Person.id)
         .where(
             IsOneOf(key, sa.literal(keys, IdList)),
-            Person.id > after,
             *([matches_person(text)] if text else []),
         )
         .order_by(Person.id)
@@ -207,12 +215,21 @@ def _gap(one: Contender, other: Contender) -> timedelta:
 
 
 def _cutoffs(plans: Sequence[Planned]) -> list[datetime]:
-    """Return from when on a message is recent, for each campaign at each of the times."""
-    times = [plan.at for plan in plans]
-    return sorted({at - plan.window for plan in plans if plan.window for at in times})
+    """Return from when on a message is recent, for each campaign at each of the times.
+
+    Those still to come are left out: nobody has had a message after them.
+    """
+    times, now = [plan.at for plan in plans], clock.now()
+    cutoffs = {at - plan.window for plan in plans if plan.window for at in times}
+    return sorted(cutoff for cutoff in cutoffs if cutoff < now)
 
 
-def _place_people(contest: Contest, cutoffs: Sequence[datetime]) -> sa.Subquery:
+def _moment(contest: Contest, rank: int) -> datetime | None:
+    # Within a rank no cutoff lies, so that any moment of it stands for all.
+    return contest.cutoffs[rank - 1] + TICK if rank else None
+
+
+def _place_people(contest: Contest, after: int = 0) -> sa.Subquery:
     # Each person's lists are added up as bits, in one pass over the lists; those of a channel
     # over which the person can't be reached count for nothing. The rank says between which
     # cutoffs the last message lies: that is all that any order of the campaigns asks of it.
@@ -223,6 +240,7 @@ def _place_people(contest: Contest, cutoffs: Sequence[datetime]) -> sa.Subquery:
             sa.func.sum(members.c.sms).label("sms"),
             sa.func.sum(members.c.email).label("email"),
         )
+        .where(members.c.person_id > after)
         .group_by(members.c.person_id)
         .subquery("on_lists")
     )
@@ -233,11 +251,12 @@ def _place_people(contest: Contest, cutoffs: Sequence[datetime]) -> sa.Subquery:
         ),
         start=sa.literal_column("0"),
     )
-    later_first = list(enumerate(cutoffs, 1))[::-1]
     rank: Any = sa.literal_column("0")
-    if later_first:
-        steps = [(PersonFacts.last_message_at > cutoff, place) for place, cutoff in later_first]
-        rank = sa.case(*steps, else_=0)
+    if cutoffs := contest.cutoffs:
+        # Most people's last message is long ago, so that this is asked first.
+        last = PersonFacts.last_message_at
+        steps = [(last > cutoff, place) for place, cutoff in enumerate(cutoffs, 1)][:0:-1]
+        rank = sa.case((last.is_(None) | (last <= cutoffs[0]), 0), *steps, else_=1)
     return (
         sa.select(on_lists.c.person_id, lists.label("lists"), rank.label("rank"))
         .join(PersonFacts, PersonFacts.person_id == on_lists.c.person_id)

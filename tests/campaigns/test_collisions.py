@@ -304,7 +304,7 @@ def test_what_staff_are_told(stage: Stage):
     assert collisions(stage, winner).sentences() == [
         "4 of these 10 will have had “Doors open at 7” 16 h before (window 72 h).",
         "So 6 people of 10 would get this one.",
-        "Sent the other way round, 0 messages would be missed instead of 4.",
+        "Sent the other way round, no message would be missed instead of 4.",
         "The audience of “Winner” is computed again when it goes out: "
         "here it counts with its list as that stands now.",
     ]

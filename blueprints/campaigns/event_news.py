@@ -1,6 +1,6 @@
 """What happened to a campaign's events, for its pages and its form."""
 
-from rollcall.campaigns.drafts import campaign_criteria
+from rollcall.campaigns.drafts import campaign_criteria, is_held
 from rollcall.campaigns.event_news import list_event_news
 from rollcall.errors import InvalidInput
 from rollcall.models import Campaign, CampaignState
@@ -11,8 +11,8 @@ def news_of(campaign: Campaign | None) -> list[str]:
 
     Where a campaign was scheduled when its event moved, it was held, and somebody decided.
     """
-    if campaign is None:
-        return []
+    if campaign is None or is_held(campaign):
+        return []  # of one that is held its page says it above all else
     try:
         criteria = campaign_criteria(campaign)
     except InvalidInput:

@@ -80,8 +80,10 @@ def _draw(campaign: Campaign, rehearsals: list[Rehearsal]) -> Any:
     moments = [planned] + [
         Moment(row.at, say_before(row.hours_before), row.people or 0) for row in counted
     ]
-    # A label for each would hide the line: the plan's, the latest ones', and the end's are kept.
-    labelled = [planned, *moments[1:][-LABELLED:]]
+    # A label for each would hide the line: those by hand have none, but for the newest.
+    told = [row.hours_before is not None or row is counted[-1] for row in counted]
+    labelled = [moment for moment, is_told in zip(moments[1:], told, strict=True) if is_told]
+    labelled = [planned, *labelled[-LABELLED:]]
     if campaign.final_at is not None and campaign.actual_recipients is not None:
         final = Moment(campaign.final_at, "Final", campaign.actual_recipients)
         moments.append(final)

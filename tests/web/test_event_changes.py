@@ -190,12 +190,12 @@ class TestRehearsals:
         for _ in range(12):
             rehearse_campaign(desk.actor, campaign_id, desk.app.extensions["rollcall"])
         first = desk.browser.get(f"/campaigns/{campaign_id}").text
-        assert first.count("By hand<br>") == 10
+        assert first.count(">By hand</th>") == 10
         last = db.session.query(Rehearsal).order_by(Rehearsal.id).offset(2).first()
         assert last is not None
         found = first.partition("rehearsals=")[2].partition("#")[0]
         second = desk.browser.get(f"/campaigns/{campaign_id}?rehearsals={found}").text
-        assert second.count("By hand<br>") == 2
+        assert second.count(">By hand</th>") == 2
         assert desk.browser.get(f"/campaigns/{campaign_id}?rehearsals=nonsense").status_code < 500
 
     def test_the_hours_are_set_and_what_is_wrong_stays(self, desk: Desk, log_in):

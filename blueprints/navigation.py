@@ -9,6 +9,7 @@ from werkzeug.local import LocalProxy
 
 from blueprints.access import access_of
 from rollcall import clock
+from rollcall.explanations.causes import say_cause
 from rollcall.models import Alert, Organisation
 from rollcall.monitoring.alerts import list_open_alerts
 from rollcall.organisations.notices import count_unread
@@ -55,6 +56,7 @@ class Link(NamedTuple):
 def register_page_context(app: Flask) -> None:
     """Give every template the filters, the clock and what the layout needs."""
     app.jinja_env.filters.update(FILTERS)
+    app.jinja_env.filters["cause"] = say_cause
     app.jinja_env.globals["now"] = clock.now
     app.context_processor(_layout_context)
 

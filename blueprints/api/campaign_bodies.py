@@ -184,6 +184,9 @@ class RecipientQuery(PageQuery):
         None, max_length=40, description="Why held back or left, such as opted_out."
     )
     source: Literal["registration", "qr_scan", "both", "other"] | None = None
+    cause: str | None = Field(
+        None, max_length=40, description="Why they joined or left, such as attended."
+    )
     q: str | None = Field(None, max_length=200, description="A part of a name or an address.")
 
 

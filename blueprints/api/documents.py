@@ -228,6 +228,7 @@ class RecipientDocument(BaseModel):
     status: str
     source: Source | None
     reason: str | None
+    cause: str | None = Field(description="Why they joined or left; null for who stayed.")
     error: str | None
 
 

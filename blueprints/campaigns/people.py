@@ -31,7 +31,7 @@ from rollcall.errors import InvalidInput
 from rollcall.models import AudienceSource, Campaign, Channel, Reason, RecipientState
 
 PAGE = 50
-FILTERS = ("change", "status", "reason", "source", "list", "q")
+FILTERS = ("change", "status", "reason", "source", "cause", "list", "q")
 SHOWN_STATES = [state.key for state in RecipientState if state is not RecipientState.CLAIMED]
 
 

@@ -12,6 +12,7 @@ from rollcall.campaigns.results import campaign_results
 from rollcall.charts import AudienceChart, Moment, draw_audience_pair
 from rollcall.errors import InvalidInput
 from rollcall.events.figures import CurvePoint, attendance_curve
+from rollcall.explanations.causes import count_causes
 from rollcall.models import AudienceSource, Campaign, Reason, RecipientState
 
 OUTCOMES = ("sent", "delivered", "failed", "held_back", "in_doubt", "cancelled")
@@ -35,6 +36,7 @@ def results_context(campaign: Campaign) -> dict[str, Any]:
         "curve": curve,
         "charts": _charts(campaign, curve),
         "top_up": preview_top_up(campaign),
+        "causes": count_causes(campaign),
     }
 
 

@@ -6,6 +6,7 @@ from blueprints.access import current_staff
 from rollcall.campaigns.held import find_hold_on
 from rollcall.campaigns.results import audience_change, campaign_results
 from rollcall.campaigns.review import may_approve
+from rollcall.explanations.causes import count_causes
 from rollcall.models import Campaign
 
 
@@ -14,6 +15,7 @@ def review_context(campaign: Campaign) -> dict[str, Any]:
     results = campaign_results(campaign.id)
     return {
         "hold": find_hold_on(campaign),
+        "causes": count_causes(campaign),
         "right": may_approve(current_staff().rank, campaign),
         "review": {
             "change": audience_change(campaign),

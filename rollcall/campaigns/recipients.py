@@ -7,10 +7,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from rollcall.errors import InvalidInput
+from rollcall.explanations.causes import CAUSES, CauseQuery, cause_query
+from rollcall.explanations.explaining import explain_people
 from rollcall.extensions import db
 from rollcall.models import (
     Attempt,
     AudienceSource,
+    Campaign,
     Person,
     Reason,
     Recipient,
@@ -31,6 +34,7 @@ class RecipientFilter:
     source: AudienceSource | None = None  # how they came in: into the estimate where that is shown
     estimate_only: bool = False
     final_only: bool = False
+    cause: str | None = None  # of those who joined or left
     text: str = ""
 
 
@@ -47,6 +51,7 @@ class RecipientRow:
     source: AudienceSource | None
     reason: Reason | None
     error: str | None
+    cause: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipient as the API gives it."""
@@ -59,6 +64,7 @@ class RecipientRow:
             "status": self.state.key,
             "source": self.source.key if self.source is not None else None,
             "reason": self.reason.key if self.reason is not None else None,
+            "cause": self.cause,
             "error": self.error,
         }
 
@@ -78,6 +84,9 @@ def read_recipient_filter(values: dict[str, str]) -> RecipientFilter:
             found[name] = codes[word.upper()]
         except KeyError:
             problems[name] = f"Use one of {', '.join(code.key for code in codes)}."
+    cause = values.get("cause") or None
+    if cause not in (None, *CAUSES):
+        problems["cause"] = f"Use one of {', '.join(CAUSES)}."
     if problems:
         raise InvalidInput(problems)
     return RecipientFilter(
@@ -87,6 +96,7 @@ def read_recipient_filter(values: dict[str, str]) -> RecipientFilter:
         source=found.get("source"),
         estimate_only=values.get("list") == "estimate",
         final_only=values.get("list") == "final",
+        cause=cause,
         text=(values.get("q") or "").strip(),
     )
 
@@ -102,6 +112,8 @@ def list_recipients(
         .limit(1)
         .scalar_subquery()
     )
+    causes = cause_query(db.session.get_one(Campaign, campaign_id))
+    # The cause is read of the page's people only, unless it is what they are looked for by.
     rows = db.session.execute(
         sa.select(
             Recipient.person_id,
@@ -117,17 +129,28 @@ def list_recipients(
             Person.phone,
             Person.email,
             error.label("error"),
+            causes.column.label("cause"),
         )
+        .select_from(causes.tables)
         .join(Person, Person.id == Recipient.person_id)
         .where(
             Recipient.campaign_id == campaign_id,
             Recipient.person_id > after,
             *_conditions(wanted),
+            *_of_cause(wanted, causes),
         )
         .order_by(Recipient.person_id)
-        .limit(limit)
+        .limit(limit),
+        causes.values,
     )
     return [_row(row) for row in rows]
+
+
+def _of_cause(wanted: RecipientFilter, causes: CauseQuery) -> list[sa.ColumnElement[bool]]:
+    if wanted.cause is None:
+        return []
+    moved = Recipient.in_estimate.is_distinct_from(Recipient.in_final)
+    return [moved, causes.column == wanted.cause]
 
 
 def _conditions(wanted: RecipientFilter) -> list[sa.ColumnElement[bool]]:
@@ -180,25 +203,32 @@ def _row(row: Any) -> RecipientRow:
         source=row.final_source if row.in_final else row.estimate_source,
         reason=row.held_reason if row.held_reason is not None else row.left_reason,
         error=row.error,
+        cause=row.cause,
     )
 
 
-CSV_COLUMNS = ("person", "name", "phone", "email", "change", "source", "status", "reason", "error")
+CSV_COLUMNS = (
+    *("person", "name", "phone", "email", "change", "source", "status", "reason", "error"),
+    *("cause", "explanation"),
+)
 
 
 def export_recipients(campaign_id: int, wanted: RecipientFilter) -> Iterator[str]:
     """Yield the recipients as CSV, a page at a time, safe to open in a spreadsheet.
 
-    Begins with a byte order mark, by which spreadsheets know UTF-8.
+    Each line ends with the cause and the sentence that explains the person. It begins with a
+    byte order mark, by which spreadsheets know UTF-8.
     """
     yield BYTE_ORDER_MARK + csv_line(CSV_COLUMNS)
     after = 0
     while rows := list_recipients(campaign_id, wanted, after, limit=1000):
-        yield "".join(_csv_row(row) for row in rows)
+        campaign = db.session.get_one(Campaign, campaign_id)
+        said = explain_people(campaign, [row.person_id for row in rows])
+        yield "".join(_csv_row(row, said[row.person_id].sentence) for row in rows)
         after = rows[-1].person_id
 
 
-def _csv_row(row: RecipientRow) -> str:
+def _csv_row(row: RecipientRow, explanation: str) -> str:
     return csv_line(
         (
             str(row.person_id),
@@ -210,5 +240,7 @@ def _csv_row(row: RecipientRow) -> str:
             row.state.key,
             row.reason.key if row.reason is not None else "",
             row.error or "",
+            row.cause or "",
+            explanation,
         )
     )

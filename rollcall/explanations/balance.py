@@ -109,7 +109,7 @@ def _check_lists(campaign: Campaign, rows: _Rows) -> Iterator[str]:
         yield _differ("The frozen list", estimate, "was frozen", campaign.estimated_recipients)
     nowhere = rows.count(estimate=False, final=False)
     if nowhere:
-        yield f"{say_people(nowhere)} of its list are on neither the estimate nor the final list."
+        yield f"{_are(nowhere)} on neither the estimate nor the final list."
     if campaign.final_at is None:
         return
     final, joined = rows.count(final=True), rows.count(estimate=False, final=True)
@@ -129,13 +129,17 @@ def _differ(what: str, found: int, verb: str, stored: int | None) -> str:
     return f"{what} has {say_people(found)}, but it {verb} with {say_number(stored or 0)}."
 
 
+def _are(people: int) -> str:
+    return f"{say_people(people)} {'is' if people == 1 else 'are'}"
+
+
 def _check_states(rows: _Rows) -> Iterator[str]:
     """Each of the final list has a state of its own, and whoever left has none but that."""
     for (_, in_final, state, reason), people in rows.recipients.items():
         if in_final and (state == RecipientState.LEFT or reason is not None):
-            yield f"{say_people(people)} of the final list are marked as having left it."
+            yield f"{_are(people)} on the final list and marked as having left it."
         if not in_final and state != RecipientState.LEFT:
-            yield f"{say_people(people)} who left the list are marked as {state.key}."
+            yield f"{_are(people)} marked as {state.key}, but left the list."
         if not in_final and reason is None:
             yield f"{say_people(people)} left the list without a reason."
 

@@ -10,16 +10,19 @@ import sqlalchemy as sa
 
 from rollcall.campaigns.drafts import find_campaign
 from rollcall.campaigns.listing import list_campaigns
+from rollcall.errors import NotFound
 from rollcall.explanations.context import PLANNED, context_of
 from rollcall.explanations.fates import explain_fates
 from rollcall.explanations.planned import explain_planned
 from rollcall.explanations.standing import read_standings
 from rollcall.explanations.verdicts import Explanation, Verdict
 from rollcall.extensions import db
-from rollcall.models import Campaign, CampaignState, LeftOut, Recipient
+from rollcall.models import Campaign, CampaignState, LeftOut, Person, Recipient
 from rollcall.people.records import find_person
+from rollcall.people.search import search_people
 
 MOST_CAMPAIGNS = 50
+MOST_ASKED = 20
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,22 @@ def explain_people(campaign: Campaign, people: Sequence[int]) -> dict[int, Expla
     if context.is_planned:
         return explain_planned(context, standings)
     return explain_fates(context, standings)
+
+
+def find_asked(organisation_id: int, text: str) -> list[Person]:
+    """Return whoever may be meant by a phone, an e-mail, a code or the beginning of a name.
+
+    Several where that leaves a choice, MOST_ASKED at most; nobody without a text.
+    """
+    if not text:
+        return []
+    found = search_people(organisation_id, text, limit=MOST_ASKED).rows
+    if found:
+        return found
+    try:
+        return [find_person(organisation_id, text)]
+    except NotFound:
+        return []
 
 
 def list_planned(organisation_id: int) -> list[Campaign]:

@@ -95,6 +95,8 @@ CALLS: list[tuple[str, str, Any, int]] = [
     ("POST", "/campaigns/1/for-real", {}, 409),
     ("GET", "/campaigns/1/collisions", None, 200),
     ("GET", "/campaigns/1/recipients", None, 200),
+    ("GET", "/campaigns/1/causes", None, 200),
+    ("GET", "/campaigns/1/explanations/1", None, 200),
     ("GET", "/campaigns/1/doubts", None, 200),
     ("POST", "/campaigns/1/doubts", {"decision": "sent"}, 409),
     ("POST", "/campaigns/1/doubts/ask", {}, 409),

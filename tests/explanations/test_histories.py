@@ -234,7 +234,7 @@ def check_evidence(
 ) -> None:
     """The evidence is what happened; there is none only where an address was changed since."""
     person = story.people[who]
-    shown = next((one for one in said.evidence if one.kind in _KINDS), None)
+    shown = next((one for one in said.evidence if one.kind == _KINDS.get(reason)), None)
     if reason == "recently_messaged":
         when, name = story.last_message(person, at, due) or (None, "")
         assert shown is not None, label
@@ -258,7 +258,13 @@ def check_evidence(
         assert shown is None, label
 
 
-_KINDS = ("message", "block", "consent", "shared_address", "attendance")
+_KINDS = {
+    "recently_messaged": "message",
+    "blocked": "block",
+    "opted_out": "consent",
+    "duplicate_address": "shared_address",
+    "excluded_event": "attendance",
+}
 
 
 def check_consent(person: Person, shown: Any, at: Any, label: str) -> None:

@@ -4,6 +4,7 @@ from apiflask import APIFlask
 
 from blueprints.api import (
     audience,
+    audit,
     campaigns,
     doubts,
     events,
@@ -23,6 +24,7 @@ from blueprints.api.description import register_description
 
 SUBJECTS = (
     audience.api,
+    audit.api,
     campaigns.api,
     doubts.api,
     events.api,

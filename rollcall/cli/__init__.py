@@ -14,6 +14,7 @@ from rollcall.cli import (
 )
 from rollcall.cli.alert import alert_commands
 from rollcall.cli.audience import audience_commands
+from rollcall.cli.audit import audit_commands
 from rollcall.cli.campaign import campaign_commands
 from rollcall.cli.demo import demo_commands
 from rollcall.cli.doctor import doctor
@@ -37,6 +38,7 @@ from rollcall.cli.token import token_commands
 COMMANDS = (
     alert_commands,
     audience_commands,
+    audit_commands,
     campaign_commands,
     demo_commands,
     doctor,

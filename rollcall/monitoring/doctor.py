@@ -21,6 +21,7 @@ from rollcall.config import Settings
 from rollcall.extensions import db
 from rollcall.models import Channel
 from rollcall.monitoring.doctor_sending import examine_sending
+from rollcall.monitoring.doctor_trail import examine_trail
 from rollcall.monitoring.findings import Line, good, mend
 from rollcall.providers.registry import channels_of, provider_for
 
@@ -51,6 +52,7 @@ def examine(settings: Settings) -> Examination:
     lines += database
     if any(line.subject == TABLES and line.ok for line in database):
         lines += _guarded("sending", lambda: examine_sending(settings))
+        lines += _guarded("audit trail", examine_trail)
     # The session must hold no transaction while providers take their time.
     _let_go()
     return Examination([*lines, *_check_providers(settings)])

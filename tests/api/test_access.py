@@ -102,6 +102,8 @@ CALLS: list[tuple[str, str, Any, int]] = [
     ("POST", "/campaigns/1/doubts/ask", {}, 409),
     ("GET", "/alerts", None, 200),
     ("POST", "/alerts/1/close", {}, 200),
+    ("GET", "/audit", None, 200),
+    ("GET", "/audit/check", None, 200),
     ("GET", "/installation", None, 200),
     ("POST", "/installation/confirm", {}, 409),
     ("GET", "/providers", None, 200),
@@ -110,6 +112,8 @@ CALLS: list[tuple[str, str, Any, int]] = [
 ]
 # What belongs to no organisation but to all of them.
 SHARED = {"/installation", "/providers"}
+# What every organisation has of its own, from its first token on.
+OWN = {"/audit", "/audit/check"}
 READS = {"/audience/preview", "/campaigns/1/preview", "/people/pick"}
 
 
@@ -179,6 +183,9 @@ def check_stranger(stranger: Program, method: str, path: str, body: Any, status:
     elif "party" in str(body):
         assert response.status_code == 422, "another organisation's event can't be named"
         assert "There is no event 'party'." in response.get_json()["detail"]
+    elif path in OWN:
+        assert response.status_code == 200
+        assert "party" not in response.text.lower()
     elif method == "GET" and path not in SHARED:
         assert response.get_json() == {"data": [], "next_cursor": None}
     else:

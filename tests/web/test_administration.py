@@ -155,16 +155,16 @@ def test_the_audit_trail_shows_who_changed_what_from_where(log_in, member):
     assert boss.email in page
     assert "browser from 127.0.0.1" in page
     assert "<strong>country:</strong> CA → DE" in page
-    assert "staff.log_in" not in page
+    assert "action=staff.log_in" not in page
 
 
 def test_the_audit_trail_filters_by_staff_member_and_by_object(log_in, member):
     boss, other = log_in(Role.SUPER), member(Role.STAFF)
     log_in(other)
     by_staff = boss.get(f"/audit?staff={other.id}").text
-    assert by_staff.count("staff.log_in</a>") == 1
+    assert by_staff.count("?action=staff.log_in") == 1
     by_object = boss.get(f"/audit?object_type=staff&object_id={other.id}").text
-    assert by_object.count("staff.log_in</a>") == 1
+    assert by_object.count("?action=staff.log_in") == 1
     assert "No change fits" in boss.get("/audit?action=campaign").text
 
 
@@ -210,7 +210,7 @@ def _entry(staff: StaffMember, action: str) -> AuditEntry:
 
 
 def _steps(page) -> list[str]:
-    return re.findall(r">step\.(\d+)<", page.text)
+    return re.findall(r"action=step\.(\d+)\"", page.text)
 
 
 def _link(page, rel: str) -> str | None:

@@ -35,12 +35,13 @@ def run(program: Program, command: str) -> TestResponse:
 
 def test_every_command_works(program: Program):
     commands = re.findall(r"^curl .*$", GUIDE.read_text(), re.MULTILINE)
-    assert len(commands) == 14
+    assert len(commands) == 16
     answers = [run(program, command) for command in commands]
     for command, answer in zip(commands, answers, strict=True):
         assert answer.status_code in (200, 201), (command, answer.text)
     event, attendance, imported, preview, *answers = answers
-    campaign, shown, recipients, export, rehearsed, cancelled, *answers = answers
+    campaign, shown, recipients, export, *answers = answers
+    explained, causes, rehearsed, cancelled, *answers = answers
     called_off, reopened, segment, snapshot = answers
     assert event.get_json()["slug"] == "art-battle-toronto"
     assert attendance.get_json()["people_added"] == 2
@@ -50,6 +51,8 @@ def test_every_command_works(program: Program):
     assert shown.get_json() == campaign.get_json()
     assert len(recipients.get_json()["data"]) == 3
     assert len(export.text.splitlines()) == 4
+    assert explained.get_json()["verdict"] == "would_get"
+    assert causes.get_json()["kept"] == 3
     assert rehearsed.get_json()["outcome"] == "within_limits"
     assert cancelled.get_json()["status"] == "cancelled"
     assert called_off.get_json()["cancelled_at"]

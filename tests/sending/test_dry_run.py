@@ -347,6 +347,25 @@ def test_killed_on_the_wire_nothing_goes_twice(
     assert_adds_up(stage.document(campaign_id))
 
 
+def test_the_message_of_somebody_erased_meanwhile_counts_too(stage: Stage):
+    """Never more messages than were asked for, also where it is not known for whom one was."""
+    there = stage.people(8)
+    campaign_id = dry(stage, dry_run_limit=2)
+    with write():
+        db.session.add(
+            TrialMessage(
+                campaign_id=campaign_id,
+                kind="dry_run",
+                address=OWN,
+                text="Congrats",
+                provider="simulator",
+                started_at=clock.now(),
+            )
+        )
+    stage.run_due()
+    assert [trial.person_id for trial in trials(campaign_id)] == [None, there[0]]
+
+
 @pytest.mark.parametrize("verb", [pause_campaign, cancel_campaign])
 def test_paused_and_cancelled_between_two_messages(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, verb: Any

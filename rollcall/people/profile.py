@@ -43,6 +43,7 @@ class AttendanceLine:
     cancelled: bool
     occurred_at: datetime
     cancelled_at: datetime | None
+    event_cancelled_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ def _attendance_of(person_id: int) -> sa.Select[*tuple[Any, ...]]:
             Attendance.cancelled,
             Attendance.occurred_at,
             Attendance.cancelled_at,
+            Event.cancelled_at,
         )
         .join(Event, Event.id == Attendance.event_id)
         .where(Attendance.person_id == person_id)

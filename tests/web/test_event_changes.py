@@ -118,6 +118,8 @@ class TestEvents:
         assert "Gala Night Cancelled" in desk.read("/events")
         assert "(cancelled)" in desk.read("/campaigns/new?event=night")
         assert "(cancelled)" in desk.read("/imports/new")
+        assert "(cancelled)" in desk.read("/segments/new")
+        assert "Gala Night Cancelled" in desk.read(f"/people/{desk.people[0]}")
         assert "“Gala Night” is cancelled." in desk.read(f"/campaigns/{draft_id}")
         assert "“Gala Night” is cancelled." in desk.read(f"/campaigns/{draft_id}/edit")
         page = desk.read(f"/campaigns/{campaign_id}")

@@ -1,6 +1,7 @@
 """The audit trail through its three doors: filtered, readable, taken away as a file, checked."""
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -245,6 +246,25 @@ def test_files_hold_all_of_the_filter_oldest_first(trail: Trail, door: str):
         (entry.number, entry.seal, entry.after) for entry in stored
     ]
     assert [row["seal"] for row in rows] == [entry.seal for entry in stored]
+
+
+def test_the_chain_can_be_followed_by_others_from_a_file_alone(trail: Trail):
+    """As the operations guide says, with nothing of Rollcall's."""
+
+    def digest(value: Any) -> str:
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    args = ["audit", "export", "--format", "jsonl", "--as", "sue@example.org"]
+    lines = trail.app.test_cli_runner().invoke(args=args).output.splitlines()
+    previous = ""
+    for line in map(json.loads, lines):
+        seal = line.pop("seal")
+        del line["staff"]
+        line |= {name: digest(line[name]) for name in ("before", "after")}
+        assert digest({**line, "previous": previous}) == seal
+        previous = seal
+    assert len(lines) == 4
 
 
 def test_a_file_can_not_act_as_a_formula(trail: Trail):

@@ -334,14 +334,17 @@ def test_of_many_processes_one_stores_and_tells(stage: Stage, app: Any):
     assert len(notices()) == 1
 
 
+@pytest.mark.parametrize("scheduled_anew", [False, True])
 def test_a_campaign_that_is_edited_meanwhile_is_left_alone(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, scheduled_anew: bool
 ):
     stage.people(2)
     campaign_id = stage.for_sunday(True)
     stage.clock.move_to(SATURDAY)
     due = find_due_rehearsals()
     edit_campaign(stage.actor, campaign_id, stage.draft(local_time=SUNDAY))
+    if scheduled_anew:
+        schedule_campaign(stage.actor, campaign_id)
     monkeypatch.setattr(rehearsing, "find_due_rehearsals", lambda: due)
     assert run_due_rehearsals(stage.settings) == []
     assert rehearsals(campaign_id) == []

@@ -66,6 +66,13 @@ def test_vendored_files_are_what_was_published(sums: Path) -> None:
         assert hashlib.sha256((sums.parent / name).read_bytes()).hexdigest() == digest
 
 
+def test_a_heading_without_a_badge_is_its_title_alone(render: Render) -> None:
+    html = render(
+        "{% from 'components/page.html' import page_header %}{{ page_header('Ada', badge=none) }}"
+    )
+    assert "<h1>Ada</h1>" in html
+
+
 def test_a_field_keeps_what_was_typed_and_ties_its_error_to_it(render: Render) -> None:
     html = render(
         "{% from 'components/forms.html' import field %}"

@@ -188,6 +188,8 @@ def _check_left_out(when: str, funnel: dict[str, int], kept: Counter[Reason]) ->
 
 
 def _check_causes(campaign: Campaign, rows: _Rows) -> Iterator[str]:
+    if not rows.count(estimate=False) and not rows.count(final=False):
+        return  # nobody moved
     causes = count_causes(campaign)
     for name, by_cause, people in (
         ("joined", causes.joined, rows.count(estimate=False, final=True)),

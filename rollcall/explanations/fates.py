@@ -20,7 +20,8 @@ def explain_fates(context: Context, standings: Standings) -> dict[int, Explanati
     left = {who: one for who, one in on_list.items() if one.change == "left"}
     stayed = {who: one for who, one in on_list.items() if who not in left}
     outside = {who: one for who, one in standings.items() if who not in on_list}
-    causes = find_causes(context.campaign, list(on_list)) if on_list else {}
+    moved = [who for who, one in on_list.items() if one.change != "kept"]
+    causes = find_causes(context.campaign, moved) if moved else {}
     moves = say_moves(context, causes)
     found = explain_outsiders(context, outside)
     found |= _explain_left(context, left, causes, moves)

@@ -78,6 +78,8 @@ def _say_ended(context: Context) -> str:
 def _say_waiting(context: Context, recipient: Recipient) -> str:
     if recipient.state == RecipientState.CLAIMED:
         return "About to go out"
+    if context.campaign.state == CampaignState.NEEDS_REVIEW:
+        return "Waiting for a decision in review"
     if context.campaign.state == CampaignState.PAUSED:
         return "Waiting to go out: the campaign is paused"
     if recipient.held_reason is None:

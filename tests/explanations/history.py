@@ -240,6 +240,6 @@ class World:
 VERBS = (
     *["come"] * 6,
     *["cancel"] * 4,
-    *("opt_out", "opt_out", "opt_in", "block", "block", "unblock", "unblock"),
+    *("opt_out", "opt_out", "opt_in", "opt_in", "block", "block", "unblock", "unblock"),
     *("phone", "phone", "phone", "city", "city", "add", "segment", "segment"),
 )

@@ -142,7 +142,8 @@ def _could_not_be_foretold(story: Story, who: int) -> bool:
 def check_counts(story: Story, campaign: Campaign, found: dict[int, Explanation]) -> None:
     """Every figure of the list is what the explanations of its people add up to."""
     counts = count_causes(campaign)
-    causes = find_causes(campaign, sorted(found))
+    moved = story.final ^ story.estimate
+    causes = find_causes(campaign, sorted(moved)) if moved else {}
     assert counts.kept == len(story.estimate & story.final)
     joined, left = story.final - story.estimate, story.estimate - story.final
     assert counts.joined == Counter(causes[who] for who in joined)

@@ -11,7 +11,7 @@ from blueprints.campaigns.event_news import news_of
 from blueprints.campaigns.form import draft_of, values_of
 from blueprints.campaigns.form_page import in_page_order, preview_context
 from blueprints.campaigns.pages import pages
-from blueprints.campaigns.trying_page import collisions_of
+from blueprints.campaigns.trying_page import collision_context
 from rollcall.audience.names import describe_audience
 from rollcall.campaigns.draft_preview import preview_draft
 from rollcall.campaigns.drafts import find_campaign
@@ -95,7 +95,7 @@ def _confirm_page(campaign_id: int, errors: dict[str, str]) -> str:
         audience_sentence=describe_audience(organisation.id, criteria),
         limits_sentence=_limits_sentence(campaign),
         zones=campaign_zones([campaign])[campaign.id],
-        collisions=collisions_of(campaign),
+        **collision_context(campaign),
         problems=in_page_order({**preview.problems, **_footer_problems(campaign), **errors}),
         **preview_context(values, preview),
     )

@@ -9,6 +9,7 @@ from blueprints.campaigns.form import read_values
 from blueprints.campaigns.form_page import try_form
 from blueprints.campaigns.pages import pages
 from blueprints.campaigns.show import render_campaign
+from blueprints.campaigns.trying_page import collisions_of
 from rollcall.campaigns.collision_report import SIDES, list_collided
 from rollcall.campaigns.copies import make_real
 from rollcall.campaigns.drafts import find_campaign
@@ -61,6 +62,22 @@ def for_real(campaign_id: int) -> ResponseReturnValue:
         told += " Tick re-processing again once you have chosen the time."
     flash(told, "success")
     return redirect(url_for("campaigns.edit", campaign_id=copy_id))
+
+
+@pages.get("/<int:campaign_id>/collisions")
+@staff_only
+def collisions(campaign_id: int) -> ResponseReturnValue:
+    """Show which other campaigns want the same people; for htmx as a fragment of their page."""
+    campaign = find_campaign(current_actor().organisation_id, campaign_id)
+    page = render_template(
+        "campaigns/collisions.html",
+        campaign=campaign,
+        collisions=collisions_of(campaign),
+        fragment="HX-Request" in request.headers,
+    )
+    response = current_app.make_response(page)
+    response.vary.add("HX-Request")
+    return response
 
 
 @pages.get("/<int:campaign_id>/collided")

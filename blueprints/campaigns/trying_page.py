@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from flask import url_for
+
 from blueprints.campaigns.form_trying import own_test_phone
-from rollcall.campaigns.collision_report import Collisions, find_collisions
+from rollcall.campaigns.collision_report import Collisions, find_collisions, takes_a_while
 from rollcall.campaigns.dry_run_report import report_dry_run
 from rollcall.errors import InvalidInput
 from rollcall.models import Campaign, CampaignState, Channel
@@ -20,10 +22,17 @@ def trying_context(campaign: Campaign, phone: str | None = None, error: str = ""
     scheduled = campaign.state == CampaignState.SCHEDULED
     return {
         "dry_run": report_dry_run(campaign),
-        "collisions": collisions_of(campaign) if scheduled else None,
+        **(collision_context(campaign) if scheduled else {}),
         "test_phone": own_test_phone() if phone is None and texting else phone,
         "test_error": error,
     }
+
+
+def collision_context(campaign: Campaign) -> dict[str, Any]:
+    """Return the collisions, or where they take a while the address that brings them later."""
+    if takes_a_while(campaign):
+        return {"collisions_url": url_for("campaigns.collisions", campaign_id=campaign.id)}
+    return {"collisions": collisions_of(campaign)}
 
 
 def collisions_of(campaign: Campaign) -> Collisions | None:

@@ -27,6 +27,7 @@ from rollcall.models import Campaign
 from rollcall.wording import say_count, say_number, say_people
 
 SIDES = ("loses", "takes")
+LARGE = 50_000  # people on all the lists together; about a fifth of a second
 THIS = 0  # its place among the contenders
 
 
@@ -160,6 +161,12 @@ class Collisions:
                 f"{others} close to this time {'is' if self.more == 1 else 'are'} left out."
             )
         return said
+
+
+def takes_a_while(campaign: Campaign) -> bool:
+    """Return whether finding the collisions is too much for a page that somebody waits for."""
+    contest = find_contest(campaign)
+    return contest is not None and contest.size > LARGE
 
 
 def find_collisions(campaign: Campaign) -> Collisions | None:

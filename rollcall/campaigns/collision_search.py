@@ -53,6 +53,7 @@ class Contender:
     plan: Planned
     channel: Channel
     dynamic: bool
+    people: int  # on its list as it was frozen
     draft: bool = False
 
 
@@ -66,6 +67,11 @@ class Contest:
     contenders: list[Contender]
     more: int
     cutoffs: list[datetime]
+
+    @property
+    def size(self) -> int:
+        """Return how many rows all the lists have together."""
+        return sum(contender.people for contender in self.contenders)
 
     @property
     def plans(self) -> list[Planned]:
@@ -195,7 +201,8 @@ def _contender(campaign: Campaign) -> Contender:
     )
     dynamic = campaign.audience_mode != AudienceMode.FROZEN
     draft = campaign.state == CampaignState.DRAFT
-    return Contender(plan, Channel(campaign.channel), dynamic, draft)
+    people = campaign.estimated_recipients or 0
+    return Contender(plan, Channel(campaign.channel), dynamic, people, draft)
 
 
 def _window_hours(campaign: Campaign) -> int:

@@ -28,7 +28,6 @@ from rollcall.providers.base import OutgoingMessage, Provider
 from rollcall.providers.registry import provider_for
 from rollcall.sending.dry_run import store_trial_answer
 from rollcall.sending.trial import Trial, describe_outcome, hand_over, own_email, write_trial
-from rollcall.snapshots.capture import lock_row
 
 TEST = "test"
 MARK = "[Test] "  # before an e-mail's subject; in a text message it would change the SMS parts
@@ -140,7 +139,9 @@ def last_test_phone(staff_id: int) -> str:
 def _write_intent(actor: Actor, provider: Provider, message: FilledIn, asked: Trial) -> int:
     with write():
         assert actor.staff_id is not None
-        lock_row(StaffMember, actor.staff_id)  # so that two at once are counted one by one
+        # Held until the test is stored, so that two at once are counted one by one.
+        own = sa.select(StaffMember.id).where(StaffMember.id == actor.staff_id)
+        db.session.execute(own.with_for_update())
         _check_rate(actor.staff_id)
         trial = TrialMessage(
             campaign_id=asked.campaign_id or None,

@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from rollcall.audience.criteria import Criteria
+from rollcall.campaigns import collision_report
 from rollcall.extensions import db
 from rollcall.models import Campaign, StaffMember, TrialMessage
 from rollcall.providers.simulator import OutboxMessage, read_outbox
@@ -206,6 +207,23 @@ def test_before_the_button_and_afterwards(desk: Desk, doors: int):
     page = desk.read(f"/campaigns/{doors}")
     assert "2 will miss “Thank you”: they will have had this one 16 h before it" in page
     assert "wants the same people" not in desk.read(f"/campaigns/{desk.draft()}")
+
+
+def test_large_lists_are_counted_after_the_page_is_there(
+    desk: Desk, doors: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(collision_report, "LARGE", 1)
+    draft, said = desk.draft(), "2 of these 3 will have had “Doors open at 7” 16 h before"
+    here = f"/campaigns/{draft}/collisions"
+    page = desk.browser.get(f"/campaigns/{draft}/confirm").text
+    assert "16 h before" not in words(page)
+    assert f'hx-get="{here}" hx-trigger="load"' in page
+    assert f'<a href="{here}">' in page
+    assert said in desk.read(here)
+    fragment = desk.browser.get(here, headers={"HX-Request": "true"}).text
+    assert said in words(fragment)
+    assert "<h1>" not in fragment
+    assert "Nobody is lost" in desk.read(f"/campaigns/{doors}/collisions")
 
 
 def test_the_number_opens_the_people(desk: Desk, doors: int):

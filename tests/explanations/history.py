@@ -182,17 +182,22 @@ class World:
         verb(self.actor, person.id, Channel.SMS, "staff")
         self.suppressions.append((self.now, phone, out))
 
-    def _do_opt_in(self, person: Person) -> None:
-        self._do_opt_out(person, out=False)
+    def _do_opt_in(self, _: Person) -> None:
+        out = [one for one in self.people.values() if one.opted_out(self.now)]
+        if out:
+            self._do_opt_out(self.random.choice(out), out=False)
 
     def _do_block(self, person: Person) -> None:
         reason = f"reason {self.random.randint(1, 99)}"
         block_person(self.actor, person.id, reason)
         person.blocks.append((self.now, reason))
 
-    def _do_unblock(self, person: Person) -> None:
-        unblock_person(self.actor, person.id)
-        person.blocks.append((self.now, None))
+    def _do_unblock(self, _: Person) -> None:
+        blocked = [one for one in self.people.values() if one.block(self.now)]
+        if blocked:
+            person = self.random.choice(blocked)
+            unblock_person(self.actor, person.id)
+            person.blocks.append((self.now, None))
 
     def _do_phone(self, person: Person) -> None:
         """Another phone, that of somebody else, or none."""
@@ -240,6 +245,7 @@ class World:
 VERBS = (
     *["come"] * 6,
     *["cancel"] * 4,
-    *("opt_out", "opt_out", "opt_in", "opt_in", "block", "block", "unblock", "unblock"),
-    *("phone", "phone", "phone", "city", "city", "add", "segment", "segment"),
+    *["opt_out", "opt_in", "block", "unblock"] * 3,
+    *["phone"] * 4,
+    *("city", "city", "add", "segment", "segment"),
 )

@@ -17,7 +17,7 @@ from rollcall.people.consent import opt_in_person, opt_out_person
 from rollcall.people.details import PersonDraft
 from rollcall.people.records import block_person, edit_person, unblock_person
 from rollcall.segments.records import SegmentDraft, create_segment, edit_segment
-from tests.campaigns.stage import SUNDAY_UTC, Stage
+from tests.campaigns.stage import FRIDAY, SUNDAY_UTC, Stage
 from tests.factories import make_event, make_organisation, make_people, set_facts
 
 FROZEN = "Fri 27 Nov 2026, 12:00 America/Toronto"
@@ -360,6 +360,63 @@ class TestAfterwards:
         assert say(stage, campaign_id, stranger) == (
             f"Not on the list: was not at Show when the list was computed again on {SENT}."
         )
+
+    @pytest.mark.parametrize(
+        ("cause", "why"),
+        [
+            ("unblocked", f"was unblocked on {SATURDAY}"),
+            ("opted_in", f"opted in again on {SATURDAY} (staff)"),
+            ("address_added", "got a phone number since"),
+            ("no_longer_duplicate", "no longer shared a phone number with somebody listed"),
+            ("no_longer_excluded", "was no longer excluded"),
+            ("window_passed", "no longer had a message within the window of 2 h"),
+            ("restored", "came back to Show after cancelling"),
+            ("registered", f"registered for Show on {SATURDAY}"),
+        ],
+    )
+    def test_each_way_to_join_is_told_apart(self, stage: Stage, cause: str, why: str):
+        person_id, other = stage.people(2)
+        gala, phone = make_event(stage.organisation, "gala").id, "+14165550123"
+        mail = f"p{person_id}@example.org"
+        stage.clock.shift(timedelta(seconds=1))
+        if cause == "unblocked":
+            block_person(stage.actor, person_id, "a test")
+        elif cause == "opted_in":
+            opt_out_person(stage.actor, person_id, Channel.SMS, "stop word")
+        elif cause == "address_added":
+            edit_person(stage.actor, person_id, PersonDraft(email=mail))
+        elif cause == "no_longer_duplicate":
+            shared = db.session.get_one(Person, person_id).phone or ""
+            [person_id] = make_people(stage.organisation, [{"phone": shared}])
+            stage.attend([person_id])
+        elif cause == "no_longer_excluded":
+            record_attendance(stage.actor, gala, [person_id], Source.REGISTRATION)
+        elif cause in ("restored", "registered"):
+            if cause == "registered":
+                [person_id] = stage.people(1, attending=None)
+            else:
+                cancel_attendance(stage.actor, stage.event_id, person_id)
+        elif cause == "window_passed":
+            set_facts(person_id, last_message_at=SUNDAY_UTC - timedelta(hours=1))
+        criteria = Criteria(events=("show",), exclude_events=("gala",), window_hours=2)
+        campaign_id = stage.for_sunday(True, criteria=criteria)
+        frozen = "Fri 27 Nov 2026, 12:00 America/Toronto"
+        stage.clock.move_to(FRIDAY + ONE_DAY)
+        if cause == "unblocked":
+            unblock_person(stage.actor, person_id)
+        elif cause == "opted_in":
+            opt_in_person(stage.actor, person_id, Channel.SMS, "staff")
+        elif cause in ("address_added", "no_longer_duplicate"):
+            edit_person(stage.actor, person_id, PersonDraft(phone=phone, email=mail))
+        elif cause == "no_longer_excluded":
+            cancel_attendance(stage.actor, gala, person_id)
+        elif cause in ("restored", "registered"):
+            came(stage, person_id, Source.REGISTRATION)
+        stage.run_due(SUNDAY_UTC + timedelta(hours=3))
+        found = ask(stage, campaign_id, person_id)
+        assert (found.verdict, found.change, found.cause) == (Verdict.GOT, "joined", cause)
+        assert found.sentence.endswith(f"; joined after the list was frozen on {frozen}: {why}.")
+        assert ask(stage, campaign_id, other).change == "kept"
 
     def test_a_campaign_of_removals_says_that_it_adds_nobody(self, stage: Stage):
         stage.people(3)

@@ -68,7 +68,7 @@ def run_hour(
 ) -> None:
     """Something happens to somebody, campaigns are scheduled, and those that are due go out."""
     for world in worlds:
-        if hour and world.random.random() < 0.7:
+        if hour:
             world.step()
     stage.clock.shift(timedelta(minutes=10))
     for world in worlds:

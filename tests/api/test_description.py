@@ -77,7 +77,7 @@ def test_the_answers_are_what_is_described(program: Program, party: Event, spec:
         response = send(program, method, path, body)
         assert response.status_code == status, (method, path, response.text)
         described = re.sub(
-            r"\b(people|events|campaigns|inbox|alerts|segments|snapshots)/(1|party)\b",
+            r"\b(people|explanations|events|campaigns|inbox|alerts|segments|snapshots)/(1|party)\b",
             placeholder,
             path,
         )
@@ -92,6 +92,7 @@ def test_the_answers_are_what_is_described(program: Program, party: Event, spec:
 def placeholder(found: re.Match[str]) -> str:
     names = {
         "people": "person_id",
+        "explanations": "person_id",
         "events": "event_key",
         "campaigns": "campaign_id",
         "inbox": "message_id",

@@ -1,5 +1,7 @@
 """What Rollcall has told the one who is logged in, until they have read it."""
 
+from urllib.parse import urlencode
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -74,4 +76,4 @@ def mail() -> ResponseReturnValue:
 
 
 def _page_url(name: str, cursor: str | None) -> str | None:
-    return url_for("notices.index", **{name: cursor}) if cursor else None
+    return f"{url_for('notices.index')}?{urlencode({name: cursor})}" if cursor else None

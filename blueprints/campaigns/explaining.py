@@ -35,6 +35,7 @@ def explain(campaign_id: int) -> ResponseReturnValue:
     text = request.args.get("who", "").strip()
     people = find_asked(organisation_id, text)
     if len(people) == 1:
-        here = {"campaign_id": campaign.id, "person_id": people[0].id}
-        return redirect(url_for("campaigns.explanation", **here))
+        person_id = people[0].id
+        url = url_for("campaigns.explanation", campaign_id=campaign.id, person_id=person_id)
+        return redirect(url)
     return render_template("campaigns/explain.html", campaign=campaign, text=text, people=people)

@@ -116,7 +116,7 @@ def read_text(text: str) -> ReadText:
         return ReadText(OTHER, "")
     words = fold_text(text).split()
     together = "".join(words)
-    # "Un stop" and "un-stop" may be meant as "unstop", but nobody is opted in by a text that says stop.
+    # "Un stop" may be meant as "unstop", but nobody is opted in by a text that says stop.
     spelt_out = words[:1] == [together] or not STOP_WORDS.intersection(words)
     for meaning, known in ((STOP, STOP_WORDS), (START, START_WORDS), (HELP, HELP_WORDS)):
         if together in known and (meaning == STOP or spelt_out):

@@ -31,7 +31,8 @@ TEXTS = {
         help|HELP|Help!|help?|info|INFO|Info.|aide|AIDE|h.e.l.p|“Help”|ｈｅｌｐ|🆘 help
     """,
     "unclear": """
-        un stop|un-stop|Stop please|please stop|please stop texting me|STOP NOW|stop it|Stop sending me this crap
+        un stop|un-stop
+        Stop please|please stop|please stop texting me|STOP NOW|stop it|Stop sending me this crap
         stopp|STOOOP|stoppp!!|can you stop|I said stop|I've asked you to stop 3 times|STOP START
         leave me alone|Leave me ALONE!!|remove me|Remove my number|REMOVE ME FROM THIS LIST
         take me off|take me off your list|Take my number off|get me off this list|off your list

@@ -321,6 +321,14 @@ class TestAfterwards:
             f"Held back on {SENT}: opted out of texts on {SATURDAY} (staff); {since}."
         )
 
+    def test_two_who_lost_their_phones_share_none(self, stage: Stage):
+        lost = stage.people(2)
+        campaign_id = stage.for_sunday(False)
+        for person_id in lost:
+            edit_person(stage.actor, person_id, PersonDraft(email=f"p{person_id}@example.org"))
+        stage.run_due(SUNDAY_UTC)
+        assert [ask(stage, campaign_id, who).cause for who in lost] == ["no_address"] * 2
+
     def test_a_row_held_back_before_that_was_kept_is_said_without_evidence(self, stage: Stage):
         [person_id] = stage.people(1)
         campaign_id = stage.for_sunday(False)

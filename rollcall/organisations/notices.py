@@ -12,6 +12,7 @@ from rollcall.actors import Actor, record
 from rollcall.errors import NotFound
 from rollcall.extensions import db, write
 from rollcall.models import Campaign, Notice, Role, StaffMail, StaffMember
+from rollcall.organisations.reading import is_invited
 from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
 from rollcall.upserts import insert_missing
 
@@ -51,7 +52,7 @@ def tell_admins(
 
 
 def list_admins(organisation_id: int) -> list[StaffMember]:
-    """Return the organisation's active admins and supers."""
+    """Return the organisation's active admins and supers; whoever is only invited is none yet."""
     return list(
         db.session.scalars(
             sa.select(StaffMember)
@@ -59,6 +60,7 @@ def list_admins(organisation_id: int) -> list[StaffMember]:
                 StaffMember.organisation_id == organisation_id,
                 StaffMember.role.in_([role for role in Role if role.at_least(Role.ADMIN)]),
                 StaffMember.active,
+                sa.not_(is_invited()),
             )
             .order_by(StaffMember.id)
         )

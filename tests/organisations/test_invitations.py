@@ -14,10 +14,11 @@ from apiflask import APIFlask
 from rollcall import clock
 from rollcall.actors import Actor, actor_for
 from rollcall.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from rollcall.extensions import db
+from rollcall.extensions import db, write
 from rollcall.models import (
     AuditEntry,
     LinkKind,
+    Notice,
     Organisation,
     Role,
     StaffLink,
@@ -35,6 +36,7 @@ from rollcall.organisations.invitations import (
 )
 from rollcall.organisations.links import DeadLink, UnknownLink, find_link
 from rollcall.organisations.login import authenticate
+from rollcall.organisations.notices import tell_admins
 from rollcall.organisations.passwords import hash_password
 from rollcall.organisations.reading import find_first_super, list_staff
 from rollcall.organisations.resets import make_reset_link, request_reset, set_password_by_link
@@ -341,6 +343,15 @@ def test_whoever_is_invited_is_no_staff_yet_and_no_program_acts_as_them(boss: Ac
     assert NIA not in [member.email for member in list_staff(boss.organisation_id)]
     with pytest.raises(InvalidInput, match="has not accepted"):
         create_token(boss, "Importer", invitation.staff_id)
+
+
+def test_whoever_is_invited_is_told_nothing_and_can_still_be_withdrawn(boss: Actor):
+    invited = invite(boss, role="admin")
+    with write():
+        tell_admins(boss.organisation_id, "alert", "one", "A provider fails", "Look at it.")
+    told = list(db.session.scalars(sa.select(Notice.staff_id)))
+    assert told == [boss.staff_id]
+    withdraw_invitation(boss, invited.staff_id)
 
 
 def test_an_invitation_by_mail_says_who_invites_to_what_and_is_no_link_to_show(boss: Actor):

@@ -198,7 +198,8 @@ def _entered_cause(
 ) -> ColumnElement[Any]:
     code, more = cause_of_move(inside, outside, facts, "js_")
     values |= more
-    asked = inside.criteria or Criteria()
+    # Where both the rules and the person changed, it is the old rules that they came to meet.
+    asked = outside.criteria or Criteria()
     arrival = _arrival(context, asked, outside.moment, values, "ja_")
     keys = _segment_keys(
         came=_first_of(arrival, "entered_segment"),

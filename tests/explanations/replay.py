@@ -232,11 +232,11 @@ class Story:
         if self.rules.cities and not (known and person.city(self.frozen_at) in self.rules.cities):
             true.add("city_changed")
         if self.segment is not None and not self.was_member(person):
-            version, new = self.segment.live(self.sent_at)
+            version, _ = self.segment.live(self.sent_at)
             if version != self.version and not self.old.hold(person, self.sent_at):
                 true.add("segment_changed")
             else:
-                true |= self._arrivals(person, new, self.snapshot_at)
+                true |= self._arrivals(person, self.old, self.snapshot_at)
         return true
 
     def why_left(self, who: int) -> set[str]:

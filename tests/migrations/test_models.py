@@ -1,10 +1,8 @@
 """Upgrading an empty database gives the models' tables, and what was there before is kept."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -21,23 +19,6 @@ def test_upgrading_gives_the_models(app: APIFlask):
     with db.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, db.metadata) == []
-
-
-@pytest.fixture
-def bare_database(
-    database_kind: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> Iterator[str]:
-    """The URL of a database without a single table, which is gone after the test."""
-    if database_kind == "sqlite":
-        yield f"sqlite:///{tmp_path / 'bare.sqlite'}"
-        return
-    url = sa.make_url(request.getfixturevalue("postgresql_url"))
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql("CREATE DATABASE bare")
-        yield url.set(database="bare").render_as_string(hide_password=False)
-        connection.exec_driver_sql("DROP DATABASE bare WITH (FORCE)")
-    engine.dispose()
 
 
 def test_people_who_were_known_before_get_the_zones_of_their_phones(

@@ -63,8 +63,9 @@ def refuse_lost_references(connection: Connection) -> None:
         )
         raise CommandError(
             f"Nothing was changed: {len(lost)} rows would refer to rows that don't exist "
-            f"({named}). Where `PRAGMA foreign_key_check` finds them in the database as it is, take a "
-            "backup, remove these rows, and try again. Else the migration is wrong: report it."
+            f"({named}). Where `PRAGMA foreign_key_check` finds them in the database as it is, "
+            "take a backup, remove these rows, and try again. Else the migration is wrong: "
+            "report it."
         )
 
 

@@ -1,7 +1,7 @@
 """Databases for the tests of migrations: made, copied, migrated, and looked at as they are."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from tests.conftest import make_settings
 
 Rows = dict[str, list[dict[str, Any]]]
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
+EARLIER = Path(__file__).parents[1] / "data" / "migrations"
 
 
 class Databases:
@@ -64,6 +65,15 @@ def move(url: str, folder: Path, revision: str, migrations: Path = MIGRATIONS) -
     run: Callable[..., None] = downgrade if revision.startswith("-") else upgrade
     with opened(url, folder):
         run(directory=str(migrations), revision=revision.removeprefix("-"))
+
+
+def migrations_with(earlier: Sequence[str], folder: Path) -> Path:
+    """Copy the migrations, some of them as they once stood."""
+    migrations = shutil.copytree(MIGRATIONS, folder / "migrations")
+    for name in earlier:
+        [now] = migrations.glob(f"versions/{name[:4]}_*.py")
+        shutil.copy(EARLIER / f"{name}.txt", now)
+    return migrations
 
 
 def read_rows(connection: sa.Connection) -> Rows:

@@ -1,6 +1,5 @@
 """Upgrading an empty database gives the models' tables, and what was there before is kept."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from app import create_app
 from rollcall.extensions import db
 from tests.conftest import make_settings
 from tests.factories import NOON
+from tests.migrations.databases import migrations_with
 
 
 def test_upgrading_gives_the_models(app: APIFlask):
@@ -23,25 +23,9 @@ def test_upgrading_gives_the_models(app: APIFlask):
         assert compare_metadata(context, db.metadata) == []
 
 
-@pytest.fixture
-def bare_database(
-    database_kind: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> Iterator[str]:
-    """The URL of a database without a single table, which is gone after the test."""
-    if database_kind == "sqlite":
-        yield f"sqlite:///{tmp_path / 'bare.sqlite'}"
-        return
-    url = sa.make_url(request.getfixturevalue("postgresql_url"))
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql("CREATE DATABASE bare")
-        yield url.set(database="bare").render_as_string(hide_password=False)
-        connection.exec_driver_sql("DROP DATABASE bare WITH (FORCE)")
-    engine.dispose()
-
-
+@pytest.mark.parametrize("earlier", [[], ["0002_at_c41884c"]], ids=["0002", "0002 without it"])
 def test_people_who_were_known_before_get_the_zones_of_their_phones(
-    bare_database: str, tmp_path: Path
+    earlier: list[str], bare_database: str, tmp_path: Path
 ):
     people = [
         (1, "+13055550123", "", "America/New_York US-FL"),
@@ -49,14 +33,16 @@ def test_people_who_were_known_before_get_the_zones_of_their_phones(
         (3, None, "Europe/Paris", ""),
         (4, "+61412345678", "", "+61"),
     ]
+    migrations = str(migrations_with(earlier, tmp_path))
     app = create_app(make_settings(tmp_path, bare_database))
     with app.app_context():
-        upgrade(revision="0001")
+        upgrade(migrations, "0001")
         with db.engine.begin() as connection:
             _insert(connection, "organisation", id=1, slug="acme", name="Acme", country="CA")
             for person_id, phone, timezone, _ in people:
                 _insert(connection, "person", id=person_id, phone=phone, timezone=timezone)
                 _insert(connection, "person_facts", person_id=person_id)
+        upgrade(migrations, "0005")
         upgrade()
         with db.engine.connect() as connection:
             found = connection.exec_driver_sql(

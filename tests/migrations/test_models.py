@@ -1,10 +1,8 @@
 """Upgrading an empty database gives the models' tables, and what was there before is kept."""
 
-from datetime import datetime
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from apiflask import APIFlask
@@ -13,8 +11,8 @@ from flask_migrate import upgrade
 from app import create_app
 from rollcall.extensions import db
 from tests.conftest import make_settings
-from tests.factories import NOON
 from tests.migrations.databases import migrations_with
+from tests.migrations.rows import insert
 
 
 def test_upgrading_gives_the_models(app: APIFlask):
@@ -38,10 +36,10 @@ def test_people_who_were_known_before_get_the_zones_of_their_phones(
     with app.app_context():
         upgrade(migrations, "0001")
         with db.engine.begin() as connection:
-            _insert(connection, "organisation", id=1, slug="acme", name="Acme", country="CA")
+            insert(connection, "organisation", id=1, slug="acme", name="Acme", country="CA")
             for person_id, phone, timezone, _ in people:
-                _insert(connection, "person", id=person_id, phone=phone, timezone=timezone)
-                _insert(connection, "person_facts", person_id=person_id)
+                insert(connection, "person", id=person_id, phone=phone, timezone=timezone)
+                insert(connection, "person_facts", person_id=person_id)
         upgrade(migrations, "0005")
         upgrade()
         with db.engine.connect() as connection:
@@ -50,22 +48,3 @@ def test_people_who_were_known_before_get_the_zones_of_their_phones(
             ).all()
         db.engine.dispose()
     assert [tuple(row) for row in found] == [(key, zones) for key, _, _, zones in people]
-
-
-def _insert(connection: sa.Connection, table_name: str, /, **values: object) -> None:
-    """Add a row as the database stood then; what is not given gets any value of its type."""
-    table = sa.Table(table_name, sa.MetaData(), autoload_with=connection, resolve_fks=False)
-    row: dict[str, object] = {}
-    for column in table.columns:
-        if column.name in values:
-            row[column.name] = values[column.name]
-        elif column.name == "organisation_id":
-            row[column.name] = 1
-        elif not column.nullable and column.server_default is None:
-            row[column.name] = _any_value(column, values)
-    connection.execute(table.insert(), [row])
-
-
-def _any_value(column: sa.Column[object], values: dict[str, object]) -> object:
-    kinds = {bool: False, int: 0, datetime: NOON, str: f"x{values.get('id', '')}"}
-    return kinds[column.type.python_type]

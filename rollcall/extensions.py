@@ -11,7 +11,6 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
-from flask import Flask, current_app
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
@@ -110,46 +109,6 @@ def pinned_connection() -> Iterator[None]:
         finally:
             session.rollback()
             session.pinned = None
-
-
-class KeptSession:
-    """The session of the view that makes this, kept for what is read after the view is over.
-
-    Flask-SQLAlchemy closes a view's session as soon as the view has returned, before the
-    server has asked for the first line of a stream; what the lines hold of the database would
-    be of no session any more. `close` is for the end, also where nobody read so far.
-    """
-
-    def __init__(self) -> None:
-        self._app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-        self._session = db.session()
-        # A stream commits between its pieces, and goes on with the rows that it has read.
-        self._session.expire_on_commit = False
-        self._session.commit()
-        db.session.registry.clear()
-
-    @contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Let `db.session` be this one for the block, and leave no transaction open behind it.
-
-        Whoever reads a stream may do so slowly: what stood open between its pieces would keep
-        SQLite's log from shrinking and PostgreSQL's tables from being migrated.
-        """
-        with self._app.app_context():
-            db.session.registry.set(self._session)
-            try:
-                yield
-                self._session.commit()
-            except BaseException:
-                self._session.rollback()
-                raise
-            finally:
-                # Before the context ends, which would close what it finds here.
-                db.session.registry.clear()
-
-    def close(self) -> None:
-        """Give the session's connection back."""
-        self._session.close()
 
 
 def prepare_engine(engine: Engine) -> None:

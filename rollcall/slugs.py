@@ -1,9 +1,9 @@
 """Slugs: the short names by which addresses and commands call a thing."""
 
 import re
-import unicodedata
 
 from rollcall.errors import InvalidInput
+from rollcall.folding import normalize
 
 LONGEST_SLUG = 80
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
@@ -14,7 +14,7 @@ def make_slug(name: str) -> str:
 
     A name without any Latin letter or digit gives "", as nothing useful can be derived.
     """
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    plain = normalize("NFKD", name).encode("ascii", "ignore").decode()
     words = re.findall(r"[a-z0-9]+", plain.lower())
     return "-".join(words)[:LONGEST_SLUG].strip("-")
 

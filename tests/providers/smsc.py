@@ -23,6 +23,8 @@ from typing import Any
 from smpplib import consts, smpp
 from smpplib.gsm import GSM_CHARACTER_TABLE
 
+from tests.waiting import wait_for
+
 DROP = "drop"
 HANG = "hang"
 NACK = "nack"
@@ -133,12 +135,12 @@ class ScriptedSmsc(socketserver.ThreadingTCPServer):
         """Send a deliver_sm over the newest bound line; gives the status of its answer."""
         before = len(self.delivered)
         self.post(content, **fields)
-        wait_until(lambda: len(self.delivered) > before)
+        wait_for(lambda: len(self.delivered) > before)
         return self.delivered[before]
 
     def post(self, content: bytes, **fields: Any) -> None:
         """Send a deliver_sm over the newest bound line, and wait for nothing."""
-        wait_until(lambda: any(line.is_open for line in self.lines))
+        wait_for(lambda: any(line.is_open for line in self.lines))
         [*_, line] = [line for line in self.lines if line.is_open]
         line.deliver(content, **fields)
 
@@ -225,7 +227,7 @@ class _Line(socketserver.BaseRequestHandler):
         before = len(self.server.delivered)
         [line, *_] = [line for line in self.server.lines if line.is_open and line is not self]
         line.deliver(receipt_text(taken.message_id), esm_class=4)
-        wait_until(lambda: len(self.server.delivered) > before)
+        wait_for(lambda: len(self.server.delivered) > before)
 
     def on_deliver_sm_resp(self, pdu: Any) -> None:
         self.server.delivered.append(pdu.status)
@@ -294,15 +296,6 @@ def _read_content(pdu: Any) -> tuple[bytes, str]:
         text += GSM_CHARACTER_TABLE[octet + escaped]
         escaped = 0
     return header, text
-
-
-def wait_until(condition: Any, seconds: float = 10) -> None:
-    """Return once the condition holds; fails after the time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError("it never came to that")
-        time.sleep(0.01)
 
 
 def main() -> None:

@@ -25,8 +25,8 @@ from rollcall.providers.twilio import (
     read_twilio_receipt,
 )
 from rollcall.sending.inbound import answer_inbound
-from rollcall.sending.incoming import is_webhook_secret
 from rollcall.sending.receipts import store_receipt
+from rollcall.sending.references import is_webhook_secret
 
 pages = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 

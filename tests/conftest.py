@@ -19,9 +19,9 @@ from werkzeug.routing import Rule
 
 from app import create_app
 from blueprints.extensions import limiter
+from rollcall.accounts import passwords
 from rollcall.config import Settings, flask_config
 from rollcall.extensions import db
-from rollcall.organisations import passwords
 
 # How long an example takes says more of the machine than of the code. In CI the examples are
 # the same each time, so that a run that fails can be run again; elsewhere they are new.

@@ -8,12 +8,12 @@ from rollcall.actors import Actor
 from rollcall.audience.criteria import Criteria
 from rollcall.events.attendance import cancel_attendance, record_attendance
 from rollcall.models import Organisation, Source
+from rollcall.segments.changed_people import list_moved
 from rollcall.segments.comparison import compare_sides
-from rollcall.segments.moved_people import list_moved
-from rollcall.segments.moves import Movement
+from rollcall.segments.difference import Movement
 from rollcall.segments.records import SegmentDraft, create_segment, edit_segment, find_segment
 from rollcall.segments.sides import find_side
-from rollcall.snapshots.segments import ensure_segment_snapshot
+from rollcall.segments.snapshots import ensure_segment_snapshot
 from tests.campaigns.stage import Stage
 from tests.factories import make_event, make_people
 

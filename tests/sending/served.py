@@ -46,7 +46,8 @@ from rollcall.models import (
 )
 from tests.chaos.senders import is_alive
 from tests.factories import make_actor
-from tests.providers.gateways import Gateway, free_ports, is_open, wait_for
+from tests.providers.gateways import Gateway, free_ports, is_open
+from tests.waiting import HANGS, wait_for
 
 # All that a receipt or a reply may change.
 EVIDENCE = (Attempt, Recipient, PersonFacts, InboundMessage, Suppression, ConsentChange)
@@ -80,7 +81,7 @@ class Visitor:
         body = None if form is None else urlencode(form).encode()
         request = urllib.request.Request(url, body, headers or {})
         try:
-            with self._opener.open(request, timeout=20) as response:
+            with self._opener.open(request, timeout=HANGS) as response:
                 return Answer(response.status, response.read().decode(), response.headers)
         except urllib.error.HTTPError as error:
             with error:
@@ -135,7 +136,7 @@ class Served:
         settings = replace(self.settings, **providers)
         pid = self._launcher.launch(settings, self.port, self.log)
         try:
-            wait_for(lambda: is_open(self.port) or not is_alive(pid), 60)
+            wait_for(lambda: is_open(self.port) or not is_alive(pid))
             assert is_alive(pid), self.log.read_text("utf-8")
             yield
         finally:
@@ -181,17 +182,14 @@ def states(campaign_id: int) -> list[str]:
 
 
 def await_states(campaign_id: int, expected: list[str]) -> None:
-    """Return once the recipients are in these states; fails after some seconds."""
+    """Return once the recipients are in these states; fails where they stay as they are."""
     found: list[str] = []
 
     def come() -> bool:
         found[:] = states(campaign_id)
         return found == expected
 
-    try:
-        wait_for(come, 30)
-    except AssertionError:
-        raise AssertionError(f"they stayed {found}") from None
+    wait_for(come, lambda: f"they stayed {found}")
 
 
 def snapshot() -> dict[str, list[tuple]]:

@@ -96,10 +96,11 @@ def write() -> Iterator[None]:
 
 
 @contextmanager
-def pinned_connection() -> Iterator[None]:
+def pinned_connection(engine: Engine | None = None) -> Iterator[None]:
     """Keep the session on one connection across transactions, so that its temporary tables last.
 
-    Raises NestedTransaction inside a `write()`, whose first half would be committed by this.
+    With `engine` it is a connection to that database instead of the application's own. Raises
+    NestedTransaction inside a `write()`, whose first half would be committed by this.
     """
     session = cast(PinnableSession, db.session())
     if session.info.get("writing"):
@@ -108,7 +109,7 @@ def pinned_connection() -> Iterator[None]:
         yield
         return
     session.commit()
-    with db.engine.connect() as connection:
+    with (engine or db.engine).connect() as connection:
         session.pinned = connection
         try:
             yield

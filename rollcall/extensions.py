@@ -18,6 +18,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import DeclarativeBase
 
+from rollcall import clock
+
 BUSY_TIMEOUT_MS = 30_000
 
 NAMING_CONVENTION = {
@@ -59,6 +61,24 @@ else:
 
 class NestedTransaction(RuntimeError):
     """A verb was called inside another verb's transaction: a mistake in the code."""
+
+
+def end_reading() -> None:
+    """End the transaction that reading has begun: before anybody waits, for whatever it is.
+
+    While one is open SQLite can't empty its write-ahead log, which fills the disk in the end, and
+    on PostgreSQL an update waits for it in vain. Raises NestedTransaction inside a `write()`.
+    """
+    session = db.session()
+    if session.info.get("writing"):
+        raise NestedTransaction("commit first, then wait")
+    session.rollback()
+
+
+def pause(seconds: float) -> None:
+    """Let so much time pass with no transaction open; see `end_reading`."""
+    end_reading()
+    clock.sleep(seconds)
 
 
 @contextmanager

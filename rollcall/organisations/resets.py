@@ -2,10 +2,9 @@
 
 import time
 
-from rollcall import clock
 from rollcall.actors import Actor, actor_for, record
 from rollcall.errors import Conflict
-from rollcall.extensions import db, write
+from rollcall.extensions import db, pause, write
 from rollcall.models import LinkKind, Role, StaffMember
 from rollcall.organisations.invitations import find_invitation
 from rollcall.organisations.links import SAID_LIVES, find_link, make_link, use_link
@@ -32,7 +31,7 @@ def request_reset(email: str, address: str | None = None) -> None:
             queue_mail(staff, *_write_mail(staff), path, secret=True)
             visitor = Actor(staff.organisation_id, None, Role.STAFF, "visitor", address)
             record(visitor, "staff.request_reset", "staff", staff.id)
-    clock.sleep(max(0.0, SAME_TIME - (time.monotonic() - started)))
+    pause(max(0.0, SAME_TIME - (time.monotonic() - started)))
 
 
 def make_reset_link(actor: Actor, staff_id: int) -> str:

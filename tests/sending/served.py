@@ -64,8 +64,9 @@ class Visitor:
     """Asks over HTTP and keeps cookies, as a browser does."""
 
     def __init__(self) -> None:
-        cookies = http.cookiejar.CookieJar()
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
+        self.cookies = http.cookiejar.CookieJar()
+        keeping = urllib.request.HTTPCookieProcessor(self.cookies)
+        self._opener = urllib.request.build_opener(keeping)
 
     def ask(
         self, url: str, form: dict[str, str] | None = None, headers: dict[str, str] | None = None

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 from urllib.request import Request
@@ -30,8 +31,10 @@ from rollcall.models import Campaign, CampaignState, Organisation
 from rollcall.organisations.notices import tell_admins
 from rollcall.organisations.passwords import hash_password
 from rollcall.providers.simulator import Simulator
+from rollcall.sending import runner
 from rollcall.sending.due import run_due_campaigns
 from rollcall.sending.line import Line
+from rollcall.sending.provider_health import SOUND, Standing, read_standing
 from rollcall.sending.staff_mail import send_waiting_mail
 from tests.campaigns.stage import Stage
 from tests.factories import make_organisation, make_people, make_staff
@@ -243,6 +246,23 @@ def test_a_campaign_waits_for_wire_and_rate_with_nothing_open(
     run_due_campaigns(replace(settings, send_rate=1.0))
     await_completed(campaign_id)
     assert {"sleep", "collect"} <= set(waits)
+
+
+def test_a_campaign_whose_provider_rests_meanwhile_collects_with_nothing_open(
+    app: APIFlask, settings: Settings, waits: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    """That it rests is found out by reading, while the first batch is still on the wire."""
+    standing = [SOUND, replace(SOUND, resting_until=clock.now() + timedelta(hours=1))]
+
+    def rest_after_the_first_batch(name: str) -> Standing:
+        read_standing(name)
+        return standing.pop(0) if len(standing) > 1 else standing[0]
+
+    monkeypatch.setattr(runner, "read_standing", rest_after_the_first_batch)
+    organisation = make_organisation()
+    send_now(organisation, make_people(organisation, 8))
+    run_due_campaigns(replace(settings, send_batch=4))
+    assert "collect" in waits
 
 
 def test_a_dry_run_waits_with_nothing_open(app: APIFlask, waits: list[str]):

@@ -10,7 +10,6 @@ know it and none has messaged it, nothing is restored, and staff read the messag
 """
 
 import hashlib
-import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from flask import Flask
 
 from rollcall import clock
 from rollcall.actors import Actor, record
-from rollcall.extensions import db, write
+from rollcall.extensions import db, pause, write
 from rollcall.messages.words import read_text
 from rollcall.models import (
     Attempt,
@@ -125,7 +124,7 @@ def await_quiet_wire(address: str) -> bool:
     for _look in range(LOOKS):
         if not _is_on_the_wire(address):
             return True
-        time.sleep(PAUSE)
+        pause(PAUSE)
     log.warning("still on the wire after an opt-out")
     return False
 
@@ -150,9 +149,7 @@ def _is_on_the_wire(address: str) -> bool:
         )
         .limit(1)
     )
-    found = db.session.scalar(running) is not None
-    db.session.rollback()  # the next look must see what others have committed
-    return found
+    return db.session.scalar(running) is not None
 
 
 def _find_concerned(provider_name: str, written: str) -> tuple[str, list[_Concerned]]:

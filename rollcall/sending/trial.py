@@ -9,7 +9,7 @@ from rollcall import clock
 from rollcall.actors import Actor, record
 from rollcall.config import Settings
 from rollcall.errors import InvalidInput
-from rollcall.extensions import db, write
+from rollcall.extensions import db, end_reading, write
 from rollcall.models import Channel, Organisation, Role, StaffMember
 from rollcall.paging import Page
 from rollcall.people.trial_addresses import read_trial_address
@@ -60,7 +60,7 @@ def hand_over(
 
     Ends the open transaction first. What the provider says nothing of is in doubt.
     """
-    db.session.commit()
+    end_reading()
     line = connection or provider.connect(TIMEOUT)
     try:
         outcome = next(iter(line.send([message])), None) or Outcome(message.token, error=BROKE)

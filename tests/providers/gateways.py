@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote_to_bytes
 
-from rollcall.config import KannelSettings, TwilioSettings
+from rollcall.providers.kannel.provider import KannelSettings
+from rollcall.providers.twilio.provider import TwilioSettings
 from tests.providers.doubles import KANNEL_PASSWORD, KANNEL_USER, TWILIO_SID, TWILIO_TOKEN
 
 ROOT = Path(__file__).parents[2]

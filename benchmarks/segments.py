@@ -32,11 +32,11 @@ from rollcall.audience.criteria import Criteria, ScoreRange
 from rollcall.config import Settings
 from rollcall.extensions import db, write
 from rollcall.models import Attendance, PersonFacts, Role, SegmentMember, SegmentSnapshot
+from rollcall.segments.changed_people import export_moved, list_moved
 from rollcall.segments.comparison import SegmentComparison, compare_segment
-from rollcall.segments.moved_people import export_moved, list_moved
-from rollcall.segments.moves import Movement
+from rollcall.segments.difference import Movement
 from rollcall.segments.records import SegmentDraft, create_segment, edit_segment
-from rollcall.snapshots.segments import ensure_segment_snapshot
+from rollcall.segments.snapshots import ensure_segment_snapshot
 from tests.chaos.storm import fresh_database
 
 RESULTS = Path(__file__).parent / "results"

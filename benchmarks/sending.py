@@ -43,7 +43,7 @@ from rollcall.providers.base import Declaration, Outcome, OutgoingMessage, Provi
 from rollcall.providers.registry import provider_for
 from rollcall.sending import runner
 from rollcall.sending.due import run_due_campaigns
-from rollcall.sending.line import Line
+from rollcall.sending.wire import Line
 from tests.chaos.gateways import WIRES, Wire
 from tests.chaos.storm import fresh_database
 from tests.factories import attend, make_event, make_organisation, make_people

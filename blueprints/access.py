@@ -20,10 +20,10 @@ from werkzeug.exceptions import BadRequest, Unauthorized
 from blueprints.addresses import is_own_address
 from blueprints.extensions import csrf
 from blueprints.sessions import note_session_use, session_staff
+from rollcall.accounts.tokens import find_token, note_token_use
 from rollcall.actors import Actor, actor_for
 from rollcall.errors import NotAllowed
 from rollcall.models import Role, StaffMember
-from rollcall.organisations.tokens import find_token, note_token_use
 
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from blueprints.access import current_actor, staff_only
 from blueprints.addresses import is_own_address
-from rollcall.monitoring.alerts import close_alert, list_open_alerts
+from rollcall.accounts.alerts import close_alert, list_open_alerts
 
 pages = Blueprint("alerts", __name__, url_prefix="/alerts")
 

@@ -9,9 +9,8 @@ from flask.typing import ResponseReturnValue
 
 from blueprints.access import allow, current_actor, current_staff
 from blueprints.addresses import read_id
-from rollcall.errors import InvalidInput, NotFound
-from rollcall.models import Role
-from rollcall.organisations.audit import (
+from rollcall.accounts.audit import (
+    FORMATS,
     ORIGINS,
     AuditFilter,
     AuditPage,
@@ -19,17 +18,19 @@ from rollcall.organisations.audit import (
     export_entries,
     list_audit_entries,
     read_audit_filter,
+    write_file,
 )
-from rollcall.organisations.audit_files import FORMATS, write_file
-from rollcall.organisations.audit_words import (
+from rollcall.accounts.audit_chain import ChainReport, count_entries, verify_chain
+from rollcall.accounts.audit_words import (
     known_actions,
     list_actions,
     say_action,
     say_field,
     say_value,
 )
-from rollcall.organisations.chain import ChainReport, count_entries, verify_chain
-from rollcall.organisations.reading import list_staff
+from rollcall.accounts.lookups import list_staff
+from rollcall.errors import InvalidInput, NotFound
+from rollcall.models import Role
 
 pages = Blueprint("audit", __name__, url_prefix="/audit")
 

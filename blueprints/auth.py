@@ -7,8 +7,8 @@ from blueprints.access import public, staff_only
 from blueprints.addresses import is_own_address
 from blueprints.extensions import limiter
 from blueprints.sessions import begin_session, end_session, session_staff
-from rollcall.organisations.login import authenticate
-from rollcall.organisations.reading import list_organisations
+from rollcall.accounts.lookups import list_organisations
+from rollcall.accounts.passwords import authenticate
 
 pages = Blueprint("auth", __name__)
 

@@ -10,21 +10,21 @@ from flask.typing import ResponseReturnValue
 from blueprints.access import current_actor, current_staff, staff_only
 from blueprints.addresses import read_id
 from rollcall import clock
-from rollcall.campaigns.holds import Holding, find_holding
+from rollcall.campaigns.event_holds import (
+    Holding,
+    cancel_event,
+    edit_event,
+    find_holding,
+    reopen_event,
+)
 from rollcall.campaigns.listing import list_campaigns_of_event
 from rollcall.charts import Moment, draw_audience_pair
 from rollcall.errors import InvalidInput
 from rollcall.events.attendance import AttendanceReport, cancel_attendance, record_attendance
 from rollcall.events.attendees import list_attendees
-from rollcall.events.cancelling import cancel_event, reopen_event
 from rollcall.events.figures import attendance_curve, count_heads
-from rollcall.events.records import (
-    EventDraft,
-    create_event,
-    edit_event,
-    find_event,
-    list_events,
-)
+from rollcall.events.records import EventDraft, create_event, list_events
+from rollcall.lookups import find_event
 from rollcall.models import Event, Source
 from rollcall.people.search import search_people
 from rollcall.plans.figures import list_warnings

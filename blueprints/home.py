@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from blueprints.access import public, staff_only
 from blueprints.navigation import NAVIGATION, visible_links
-from rollcall.health import database_answers, sending_is_held
+from rollcall.monitoring.health import database_answers, sending_is_held
 
 pages = Blueprint("home", __name__)
 

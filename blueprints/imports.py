@@ -20,7 +20,8 @@ from blueprints.access import current_actor, staff_only
 from blueprints.addresses import read_id
 from rollcall.config import Settings
 from rollcall.errors import InvalidInput
-from rollcall.events.records import find_event, list_events
+from rollcall.events.records import list_events
+from rollcall.lookups import find_event
 from rollcall.models import Event, ImportRun, Source
 from rollcall.people.import_jobs import (
     INTERRUPTED,

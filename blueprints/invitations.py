@@ -4,15 +4,15 @@ from flask import Blueprint, current_app, flash, redirect, render_template, requ
 from flask.typing import ResponseReturnValue
 
 from blueprints.access import allow, current_actor
-from rollcall.errors import InvalidInput
-from rollcall.models import Role
-from rollcall.organisations.invitations import (
+from rollcall.accounts.invitations import (
     Invitation,
     invite_again,
     invite_staff,
     withdraw_invitation,
 )
-from rollcall.organisations.links import sends_mail
+from rollcall.accounts.links import sends_mail
+from rollcall.errors import InvalidInput
+from rollcall.models import Role
 
 pages = Blueprint("invitations", __name__, url_prefix="/staff")
 

@@ -6,10 +6,9 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.access import allow, current_actor, current_staff
-from rollcall.campaigns.guards import GuardLimits
+from rollcall.campaigns.guards import GuardLimits, describe_guard_limits, set_guard_limits
 from rollcall.errors import InvalidInput
 from rollcall.models import Role
-from rollcall.organisations.limits import describe_guard_limits, set_guard_limits
 
 pages = Blueprint("limits", __name__, url_prefix="/settings/limits")
 TYPED = ("growth_percent", "growth_people", "ceiling", "fall_percent", "minimum", "budget")

@@ -18,11 +18,11 @@ from flask.typing import ResponseReturnValue
 from blueprints.access import public
 from blueprints.extensions import limiter
 from blueprints.sessions import begin_session, end_session
+from rollcall.accounts.links import DeadLink, UnknownLink, find_link, sends_mail
+from rollcall.accounts.passwords import check_same
+from rollcall.accounts.resets import request_reset, set_password_by_link
 from rollcall.errors import InvalidInput
 from rollcall.models import LinkKind, StaffLink
-from rollcall.organisations.links import DeadLink, UnknownLink, find_link, sends_mail
-from rollcall.organisations.passwords import check_same
-from rollcall.organisations.resets import request_reset, set_password_by_link
 
 pages = Blueprint("links", __name__)
 

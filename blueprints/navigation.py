@@ -9,10 +9,10 @@ from werkzeug.local import LocalProxy
 
 from blueprints.access import access_of
 from rollcall import clock
+from rollcall.accounts.alerts import list_open_alerts
+from rollcall.accounts.notices import count_unread
 from rollcall.explanations.causes import say_cause
 from rollcall.models import Alert, Organisation
-from rollcall.monitoring.alerts import list_open_alerts
-from rollcall.organisations.notices import count_unread
 from rollcall.people.inbox import count_undecided
 from rollcall.sending.installation import ALERT_KEY as RESTORED
 from rollcall.sending.installation import Hold, find_hold

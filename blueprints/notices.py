@@ -6,12 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.access import current_actor, current_staff, staff_only
-from rollcall.organisations.notices import (
-    choose_mail_notices,
-    find_notice,
-    list_notices,
-    read_notices,
-)
+from rollcall.accounts.notices import choose_mail_notices, find_notice, list_notices, read_notices
 from rollcall.wording import say_count
 
 pages = Blueprint("notices", __name__, url_prefix="/notices")

@@ -4,9 +4,9 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.access import allow, current_actor, current_staff
+from rollcall.accounts.settings import describe_settings, set_organisation
 from rollcall.errors import InvalidInput
 from rollcall.models import Role
-from rollcall.organisations.settings import describe_settings, set_organisation
 from rollcall.walltime import known_timezones
 
 pages = Blueprint("organisation", __name__, url_prefix="/settings")

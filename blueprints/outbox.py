@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from blueprints.access import current_actor, staff_only
 from blueprints.addresses import read_id
 from rollcall.campaigns.drafts import find_campaign
-from rollcall.sending.outbox import list_outbox
+from rollcall.sending.trial import list_outbox
 
 pages = Blueprint("outbox", __name__, url_prefix="/outbox")
 

@@ -9,7 +9,7 @@ from blueprints.access import current_actor, staff_only
 from blueprints.addresses import read_id
 from rollcall.audience.rfm import compute_rfm
 from rollcall.errors import Conflict, InvalidInput
-from rollcall.explanations.explaining import explain_campaign, list_past, list_planned
+from rollcall.explanations.explain import explain_campaign, list_past, list_planned
 from rollcall.models import Channel
 from rollcall.people.consent import opt_in_person, opt_out_person
 from rollcall.people.details import PERSON_FIELDS, PersonDraft

@@ -5,11 +5,11 @@ from flask.typing import ResponseReturnValue
 
 from blueprints.access import current_actor, current_staff, staff_only
 from blueprints.sessions import session_id
+from rollcall.accounts import sessions
+from rollcall.accounts.passwords import check_same
+from rollcall.accounts.sessions import say_browser
+from rollcall.accounts.staff import change_own_password
 from rollcall.errors import InvalidInput
-from rollcall.organisations import sessions
-from rollcall.organisations.browsers import say_browser
-from rollcall.organisations.passwords import check_same
-from rollcall.organisations.staff import change_own_password
 from rollcall.wording import say_count
 
 pages = Blueprint("profile", __name__, url_prefix="/profile")

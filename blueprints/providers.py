@@ -10,7 +10,7 @@ from blueprints.extensions import limiter
 from rollcall.config import Settings
 from rollcall.errors import InvalidInput
 from rollcall.models import Channel, Role
-from rollcall.monitoring.providers import check_provider, inbound_address, list_providers
+from rollcall.sending.providers import check_provider, inbound_address, list_providers
 from rollcall.sending.trial import describe_answer, send_trial
 
 pages = Blueprint("providers", __name__, url_prefix="/providers")

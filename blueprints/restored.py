@@ -4,9 +4,9 @@ from flask import Blueprint, current_app, flash, redirect, render_template, url_
 from flask.typing import ResponseReturnValue
 
 from blueprints.access import allow, current_actor, current_staff, staff_only
+from rollcall.accounts.lookups import list_staff
 from rollcall.campaigns.listing import campaigns_overview
 from rollcall.models import Role
-from rollcall.organisations.reading import list_staff
 from rollcall.sending.installation import confirm_restored, find_hold
 
 pages = Blueprint("restored", __name__, url_prefix="/restored")

@@ -5,9 +5,9 @@ from flask_login import UserMixin, current_user, login_user, logout_user
 
 from blueprints.addresses import read_id
 from blueprints.extensions import login_manager
+from rollcall.accounts import sessions
 from rollcall.actors import actor_for
 from rollcall.models import Organisation, Role, StaffMember
-from rollcall.organisations import sessions
 
 
 class SessionUser(UserMixin):

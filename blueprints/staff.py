@@ -4,12 +4,10 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.access import allow, current_actor
-from rollcall.errors import InvalidInput
-from rollcall.models import Role
-from rollcall.organisations.invitations import find_invitation, list_invitations
-from rollcall.organisations.reading import find_staff, list_staff
-from rollcall.organisations.sessions import count_sessions
-from rollcall.organisations.staff import (
+from rollcall.accounts.invitations import find_invitation, list_invitations
+from rollcall.accounts.lookups import find_staff, list_staff
+from rollcall.accounts.sessions import count_sessions
+from rollcall.accounts.staff import (
     create_staff,
     deactivate_staff,
     edit_staff,
@@ -17,6 +15,8 @@ from rollcall.organisations.staff import (
     reactivate_staff,
     set_password,
 )
+from rollcall.errors import InvalidInput
+from rollcall.models import Role
 
 pages = Blueprint("staff", __name__, url_prefix="/staff")
 

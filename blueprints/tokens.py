@@ -5,10 +5,10 @@ from flask.typing import ResponseReturnValue
 
 from blueprints.access import allow, current_actor
 from blueprints.addresses import read_id
+from rollcall.accounts.lookups import list_staff
+from rollcall.accounts.tokens import SCOPES, create_token, list_tokens, revoke_token
 from rollcall.errors import InvalidInput
 from rollcall.models import Role, StaffMember
-from rollcall.organisations.reading import list_staff
-from rollcall.organisations.tokens import SCOPES, create_token, list_tokens, revoke_token
 
 pages = Blueprint("tokens", __name__, url_prefix="/tokens")
 

@@ -19,7 +19,7 @@ from rollcall.errors import NotAllowed
 from rollcall.providers.declaration import Declaration
 from rollcall.providers.registry import DECLARATIONS
 from rollcall.providers.webhooks import NotGenuine, Route, Unreadable, WebhookRequest
-from rollcall.sending.incoming import is_webhook_secret
+from rollcall.sending.references import is_webhook_secret
 from rollcall.sending.webhooks import store_events
 
 log = structlog.get_logger()

@@ -19,13 +19,13 @@ from rollcall.actors import scheduler_actor
 from rollcall.audience.rfm import compute_rfm, find_organisations_to_score
 from rollcall.config import Settings
 from rollcall.extensions import db
+from rollcall.monitoring.chores import run_chores
 from rollcall.providers.base import Listening
 from rollcall.providers.registry import find_provider
-from rollcall.sending.chores import run_chores
 from rollcall.sending.claims import Claim
 from rollcall.sending.due import claim_work, find_work
+from rollcall.sending.inbound import session_sink
 from rollcall.sending.runner import run_campaign
-from rollcall.sending.sessions import session_sink
 
 log = structlog.get_logger()
 # That a look takes longer than the interval is no news: the next one finds the same work.

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapper, Session, SessionTransaction, object_session
 
 from rollcall.extensions import PinnableSession
 from rollcall.models import AuditEntry, AuditHead
-from rollcall.upserts import insert_missing
+from rollcall.sql import insert_missing
 
 # Before the first entry there is no seal.
 NO_SEAL = ""

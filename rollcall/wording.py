@@ -221,3 +221,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "state": say_state,
     "source": say_source,
 }
+
+
+def moment_json(moment: datetime | None) -> str | None:
+    """Return a moment in UTC as ISO 8601 with a Z, to the second."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None

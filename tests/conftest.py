@@ -18,9 +18,9 @@ from flask_migrate import upgrade
 from werkzeug.routing import Rule
 
 from app import create_app
+from rollcall.accounts import passwords
 from rollcall.config import Settings
 from rollcall.extensions import db
-from rollcall.organisations import passwords
 
 # How long an example takes says more of the machine than of the code. In CI the examples are
 # the same each time, so that a run that fails can be run again; elsewhere they are new.

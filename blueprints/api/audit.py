@@ -9,17 +9,18 @@ from blueprints.access import api_scope, current_actor
 from blueprints.api.answering import answer, answer_page
 from blueprints.api.ground import api_blueprint
 from blueprints.api.reading import Id, PageQuery, Query
-from rollcall.models import Role
-from rollcall.organisations.audit import (
+from rollcall.accounts.audit import (
+    FORMATS,
     AuditFilter,
     entry_document,
     export_entries,
     list_audit_entries,
     read_audit_filter,
+    write_file,
 )
-from rollcall.organisations.audit_files import FORMATS, write_file
-from rollcall.organisations.chain import read_kept_seal, verify_chain
-from rollcall.organisations.reading import find_own_organisation
+from rollcall.accounts.audit_chain import read_kept_seal, verify_chain
+from rollcall.accounts.lookups import find_own_organisation
+from rollcall.models import Role
 from rollcall.paging import read_cursor, write_cursor
 
 api = api_blueprint("audit", "Audit trail")

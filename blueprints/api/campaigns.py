@@ -19,24 +19,14 @@ from blueprints.api.answering import (
 from blueprints.api.ground import api_blueprint
 from rollcall import clock
 from rollcall.actors import Actor
+from rollcall.audience.comparison import compare_with_now
+from rollcall.audience.criteria import campaign_criteria
 from rollcall.audience.preview import MessageText, preview_audience
 from rollcall.campaigns.collision_report import find_collisions
-from rollcall.campaigns.comparison import compare_with_now
 from rollcall.campaigns.copies import duplicate_campaign, top_up_campaign
 from rollcall.campaigns.document import campaign_document
-from rollcall.campaigns.drafts import (
-    campaign_criteria,
-    create_campaign,
-    edit_campaign,
-    find_campaign,
-)
+from rollcall.campaigns.drafts import create_campaign, edit_campaign, find_campaign
 from rollcall.campaigns.listing import list_campaigns
-from rollcall.campaigns.recipients import (
-    export_recipients,
-    list_recipients,
-    read_recipient_filter,
-)
-from rollcall.campaigns.review import review_campaign
 from rollcall.campaigns.scheduling import (
     cancel_campaign,
     pause_campaign,
@@ -45,7 +35,13 @@ from rollcall.campaigns.scheduling import (
     send_campaign_now,
 )
 from rollcall.errors import DomainError, InvalidInput
+from rollcall.explanations.recipients import (
+    export_recipients,
+    list_recipients,
+    read_recipient_filter,
+)
 from rollcall.models import Campaign, CampaignState, Channel
+from rollcall.sending.review import review_campaign
 
 api = api_blueprint("campaigns", "Campaigns")
 

@@ -9,8 +9,7 @@ from blueprints.api.answering import answer, answer_page, read_id_cursor
 from blueprints.api.ground import api_blueprint
 from blueprints.api.reading import PageQuery
 from rollcall.paging import write_cursor
-from rollcall.sending.doubt_list import count_doubts, list_doubts
-from rollcall.sending.doubts import ask_provider, resolve_doubts
+from rollcall.sending.doubts import ask_provider, count_doubts, list_doubts, resolve_doubts
 
 api = api_blueprint("doubts", "Campaigns")
 

@@ -12,19 +12,12 @@ from blueprints.api.answering import answer, answer_page, moment_text
 from blueprints.api.ground import api_blueprint
 from blueprints.api.people import PersonValues
 from blueprints.api.reading import Body, Id, Moment, PageQuery
-from rollcall.campaigns.holds import Holding
+from rollcall.campaigns.event_holds import Holding, cancel_event, edit_event, reopen_event
 from rollcall.errors import NotFound
 from rollcall.events.attendance import MOST_AT_ONCE, record_attendance
-from rollcall.events.cancelling import cancel_event, reopen_event
 from rollcall.events.figures import HeadCount, count_heads
-from rollcall.events.records import (
-    EventDraft,
-    create_event,
-    draft_of_event,
-    edit_event,
-    find_event,
-    list_events,
-)
+from rollcall.events.records import EventDraft, create_event, draft_of_event, list_events
+from rollcall.lookups import find_event
 from rollcall.models import Event, Source
 
 api = api_blueprint("events", "Events")

@@ -10,7 +10,7 @@ from blueprints.api.answering import answer
 from blueprints.api.ground import api_blueprint
 from rollcall.campaigns.drafts import find_campaign
 from rollcall.explanations.causes import count_causes
-from rollcall.explanations.explaining import explain_campaign
+from rollcall.explanations.explain import explain_campaign
 
 api = api_blueprint("explanations", "Campaigns")
 

@@ -5,7 +5,7 @@ import hashlib
 from flask import Response, current_app, g, request
 
 from blueprints.access import current_actor
-from rollcall.organisations.idempotency import release_key, reserve_key, store_answer
+from rollcall.accounts.idempotency import release_key, reserve_key, store_answer
 
 HEADER = "Idempotency-Key"
 REPLAY_HEADER = "Idempotent-Replay"

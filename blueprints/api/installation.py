@@ -11,11 +11,11 @@ from blueprints.api.answering import answer, answer_page
 from blueprints.api.ground import api_blueprint
 from blueprints.api.reading import Body
 from blueprints.extensions import limiter
+from rollcall.accounts.alerts import alert_document, close_alert, list_open_alerts
 from rollcall.config import Settings
 from rollcall.models import Channel
-from rollcall.monitoring.alerts import alert_document, close_alert, list_open_alerts
-from rollcall.monitoring.providers import check_provider, list_providers
 from rollcall.sending.installation import confirm_restored, installation_document
+from rollcall.sending.providers import check_provider, list_providers
 from rollcall.sending.trial import describe_answer, send_trial
 
 api = api_blueprint("installation", "Installation")

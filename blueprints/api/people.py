@@ -10,9 +10,9 @@ from blueprints.api import documents
 from blueprints.api.answering import answer, answer_page, moment_text
 from blueprints.api.ground import api_blueprint
 from blueprints.api.reading import Body, PageQuery
+from rollcall.accounts.lookups import find_own_organisation
 from rollcall.audience.criteria import MAX_PEOPLE
 from rollcall.models import Channel, Person
-from rollcall.organisations.reading import find_own_organisation
 from rollcall.people.consent import opt_in_person, opt_out_person
 from rollcall.people.details import PERSON_FIELDS, PersonDraft
 from rollcall.people.picking import create_missing_people, pick_people

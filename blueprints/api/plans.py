@@ -26,8 +26,8 @@ from rollcall.plans.records import (
     start_production,
     unlock_plan,
 )
-from rollcall.slugs import LONGEST_SLUG
-from rollcall.snapshots.plans import snapshot_content
+from rollcall.plans.snapshot import snapshot_content
+from rollcall.text import LONGEST_SLUG
 
 api = api_blueprint("plans", "Plans")
 

@@ -10,9 +10,9 @@ from blueprints.api.answering import answer, answer_page
 from blueprints.api.reading import PageQuery, Query
 from blueprints.api.segments import api, find_by_key
 from rollcall.models import Segment
+from rollcall.segments.changed_people import export_moved, list_moved, read_cause, read_movement
 from rollcall.segments.comparison import compare_sides
-from rollcall.segments.moved_people import export_moved, list_moved, read_cause, read_movement
-from rollcall.segments.moves import Movement
+from rollcall.segments.difference import Movement
 from rollcall.segments.sides import NOW, Side, find_side
 
 SideWord = Annotated[

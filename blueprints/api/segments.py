@@ -16,16 +16,16 @@ from blueprints.api.reading import Body, Id, PageQuery
 from rollcall.audience.criteria import MAX_PEOPLE
 from rollcall.campaigns.document import campaign_document
 from rollcall.campaigns.drafts import find_campaign
-from rollcall.campaigns.versions import decide_segment_version
-from rollcall.errors import InvalidInput, NotFound
-from rollcall.models import Segment
-from rollcall.segments.document import (
-    ensured_document,
+from rollcall.campaigns.segment_usage import (
+    find_usage,
     segment_document,
     segment_documents,
-    snapshot_document,
     usage_document,
 )
+from rollcall.campaigns.segment_versions import decide_segment_version
+from rollcall.errors import InvalidInput, NotFound
+from rollcall.models import Segment
+from rollcall.segments.document import ensured_document, snapshot_document
 from rollcall.segments.members import choose_members, export_members, list_members
 from rollcall.segments.records import (
     SegmentDraft,
@@ -36,8 +36,7 @@ from rollcall.segments.records import (
     find_segment,
     list_segments,
 )
-from rollcall.segments.usage import find_usage
-from rollcall.snapshots.segments import ensure_snapshot, find_snapshot, list_snapshots
+from rollcall.segments.snapshots import ensure_snapshot, find_snapshot, list_snapshots
 
 api = api_blueprint("segments", "Segments")
 

@@ -9,13 +9,13 @@ from blueprints.campaigns.pages import pages
 from blueprints.campaigns.show import render_refused_review
 from rollcall.campaigns.copies import duplicate_campaign, top_up_campaign
 from rollcall.campaigns.drafts import find_campaign
-from rollcall.campaigns.review import ReviewChanged, review_campaign
 from rollcall.campaigns.scheduling import (
     cancel_campaign,
     pause_campaign,
     resume_campaign,
 )
 from rollcall.errors import Conflict, InvalidInput
+from rollcall.sending.review import ReviewChanged, review_campaign
 
 DECIDED = {
     "keep": "It keeps its time and goes out then, to the list that was signed off.",

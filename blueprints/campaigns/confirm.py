@@ -16,9 +16,9 @@ from rollcall.audience.names import describe_audience
 from rollcall.campaigns.draft_preview import preview_draft
 from rollcall.campaigns.drafts import find_campaign
 from rollcall.campaigns.guards import describe_limits, limits_for
+from rollcall.campaigns.listing import campaign_zones
 from rollcall.campaigns.scheduling import check_footer, schedule_campaign, send_campaign_now
 from rollcall.campaigns.segment_base import find_segment_base
-from rollcall.campaigns.zones import campaign_zones
 from rollcall.errors import InvalidInput
 from rollcall.models import Campaign, CampaignState
 from rollcall.wording import say_people

@@ -9,8 +9,13 @@ from blueprints.campaigns.pages import pages
 from rollcall.campaigns.drafts import find_campaign
 from rollcall.errors import InvalidInput
 from rollcall.models import Role
-from rollcall.sending.doubt_list import list_doubts
-from rollcall.sending.doubts import SENDABLE, ask_provider, may_ask_provider, resolve_doubts
+from rollcall.sending.doubts import (
+    SENDABLE,
+    ask_provider,
+    list_doubts,
+    may_ask_provider,
+    resolve_doubts,
+)
 from rollcall.wording import say_number, say_people
 
 

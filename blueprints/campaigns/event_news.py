@@ -1,7 +1,8 @@
 """What happened to a campaign's events, for its pages and its form."""
 
-from rollcall.campaigns.drafts import campaign_criteria, is_held
-from rollcall.campaigns.event_news import list_event_news
+from rollcall.audience.criteria import campaign_criteria
+from rollcall.campaigns.drafts import is_held
+from rollcall.campaigns.hold_decisions import list_event_news
 from rollcall.errors import InvalidInput
 from rollcall.models import Campaign, CampaignState
 

@@ -7,7 +7,7 @@ from blueprints.access import current_actor, staff_only
 from blueprints.campaigns.pages import pages
 from rollcall.campaigns.drafts import find_campaign
 from rollcall.explanations.causes import say_cause
-from rollcall.explanations.explaining import explain_campaign, find_asked
+from rollcall.explanations.explain import explain_campaign, find_asked
 from rollcall.people.records import find_person
 
 

@@ -9,26 +9,25 @@ from flask import render_template, url_for
 from blueprints.access import current_staff
 from blueprints.addresses import read_id
 from blueprints.campaigns.event_news import news_of
-from blueprints.campaigns.form import FormValues, draft_of
+from blueprints.campaigns.form import draft_of
 from blueprints.campaigns.form_limits import LIMITS, PREFIX
 from blueprints.campaigns.form_picking import count_missing
 from blueprints.campaigns.form_trying import FormTest, own_test_phone, send_form_test
+from blueprints.campaigns.form_values import FormValues
 from rollcall.audience.criteria import Criteria, Reached
 from rollcall.audience.funnel import STEPS
-from rollcall.campaigns.audience_options import (
-    ChosenSegment,
-    find_chosen_segment,
-    find_exclusion_options,
-    find_segment_options,
-    segment_text,
-)
 from rollcall.campaigns.draft_preview import AUDIENCE_FIELDS, DraftPreview, preview_draft
 from rollcall.campaigns.drafts import NEEDS_EVENTS, NEEDS_TIME, may_choose
 from rollcall.campaigns.form_options import (
     PEOPLE_SHOWN,
+    ChosenSegment,
     find_chosen_events,
+    find_chosen_segment,
     find_event_options,
+    find_exclusion_options,
     find_picked_people,
+    find_segment_options,
+    segment_text,
 )
 from rollcall.campaigns.guards import role_limits
 from rollcall.charts import stack_bar

@@ -2,10 +2,11 @@
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from werkzeug.datastructures import FileStorage
 
+from blueprints.campaigns.form_values import FormValues
 from rollcall.actors import Actor
 from rollcall.errors import InvalidInput
 from rollcall.models import Organisation
@@ -17,17 +18,14 @@ from rollcall.people.picking import (
     pick_people_from_csv,
 )
 
-if TYPE_CHECKING:
-    from blueprints.campaigns.form import FormValues
-
 _SEPARATORS = re.compile(r"[\n\r,;\t]+")
 # More unknown people than this are no slip any more but a file to be imported.
 MOST_KEPT = 500
 
 
 def pick_listed(
-    values: "FormValues", organisation: Organisation, file: FileStorage | None
-) -> "FormValues":
+    values: FormValues, organisation: Organisation, file: FileStorage | None
+) -> FormValues:
     """Return the form with the people of the pasted list and of the file among the picked.
 
     Whoever is unknown stays in the list, those of the file too, so that they can be added.
@@ -45,7 +43,7 @@ def pick_listed(
     )
 
 
-def add_missing(values: "FormValues", actor: Actor) -> "FormValues":
+def add_missing(values: FormValues, actor: Actor) -> FormValues:
     """Return the form with everybody added and picked whose address is valid but was unknown."""
     if not values.missing:
         return values

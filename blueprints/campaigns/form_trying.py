@@ -8,7 +8,7 @@ from flask import current_app
 from blueprints.access import current_actor, current_staff
 from rollcall.audience.preview import MessageText
 from rollcall.campaigns.draft_preview import DraftPreview
-from rollcall.campaigns.dry_runs import USUAL_MESSAGES
+from rollcall.campaigns.dry_run import USUAL_MESSAGES
 from rollcall.errors import InvalidInput, TooOften
 from rollcall.models import Campaign
 from rollcall.sending.message_trial import (

@@ -9,11 +9,16 @@ from blueprints.access import current_actor, staff_only
 from blueprints.addresses import read_id
 from blueprints.campaigns.pages import pages
 from rollcall import clock
+from rollcall.audience.difference import audience_change
 from rollcall.campaigns.form_options import has_anybody, has_events
-from rollcall.campaigns.listing import PAGE, Overview, campaigns_overview, list_campaigns
-from rollcall.campaigns.progress import sending_progress
-from rollcall.campaigns.results import audience_change
-from rollcall.campaigns.zones import campaign_zones
+from rollcall.campaigns.listing import (
+    PAGE,
+    Overview,
+    campaign_zones,
+    campaigns_overview,
+    list_campaigns,
+)
+from rollcall.campaigns.results import sending_progress
 from rollcall.models import CampaignState
 
 OVER = (CampaignState.COMPLETED, CampaignState.FAILED, CampaignState.CANCELLED)

@@ -18,16 +18,16 @@ from flask.typing import ResponseReturnValue
 from blueprints.access import current_actor, staff_only
 from blueprints.addresses import read_id
 from blueprints.campaigns.pages import pages
-from rollcall.audience.criteria import DEFAULT_WINDOW_HOURS, criteria_from_text
+from rollcall.audience.comparison import list_movers
+from rollcall.audience.criteria import DEFAULT_WINDOW_HOURS, campaign_criteria, criteria_from_text
 from rollcall.audience.preview import list_audience
-from rollcall.campaigns.drafts import campaign_criteria, find_campaign
-from rollcall.campaigns.movements import list_movers
-from rollcall.campaigns.recipients import (
+from rollcall.campaigns.drafts import find_campaign
+from rollcall.errors import InvalidInput
+from rollcall.explanations.recipients import (
     export_recipients,
     list_recipients,
     read_recipient_filter,
 )
-from rollcall.errors import InvalidInput
 from rollcall.models import AudienceSource, Campaign, Channel, Reason, RecipientState
 
 PAGE = 50

@@ -4,7 +4,7 @@ from flask import current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
 from blueprints.access import current_actor, current_staff, staff_only
-from blueprints.campaigns.form import FormValues, read_values
+from blueprints.campaigns.form import read_values
 from blueprints.campaigns.form_page import (
     event_context,
     exclusion_context,
@@ -13,6 +13,7 @@ from blueprints.campaigns.form_page import (
     segment_context,
 )
 from blueprints.campaigns.form_picking import add_missing
+from blueprints.campaigns.form_values import FormValues
 from blueprints.campaigns.pages import pages
 
 AUDIENCE_CHANGED = {"HX-Trigger-After-Swap": "audience-changed"}

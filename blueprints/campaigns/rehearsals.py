@@ -7,9 +7,9 @@ from flask.typing import ResponseReturnValue
 
 from blueprints.access import current_actor, staff_only
 from blueprints.campaigns.pages import pages
+from rollcall.accounts.settings import rehearsal_hours
 from rollcall.charts import Moment, draw_audience
 from rollcall.models import Campaign, CampaignState, Organisation, Rehearsal
-from rollcall.organisations.rehearsals import rehearsal_hours
 from rollcall.sending.rehearsal_words import say_before
 from rollcall.sending.rehearsals import list_rehearsals, rehearse_campaign
 from rollcall.wording import say_count

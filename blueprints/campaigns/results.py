@@ -4,9 +4,9 @@ from typing import Any
 
 from flask import url_for
 
+from rollcall.audience.criteria import campaign_criteria
 from rollcall.campaigns.copies import preview_top_up
 from rollcall.campaigns.document import campaign_document
-from rollcall.campaigns.drafts import campaign_criteria
 from rollcall.campaigns.form_options import find_chosen_events
 from rollcall.campaigns.results import campaign_results
 from rollcall.charts import AudienceChart, Moment, draw_audience_pair

@@ -3,11 +3,12 @@
 from typing import Any
 
 from blueprints.access import current_staff
-from rollcall.campaigns.held import find_hold_on
-from rollcall.campaigns.results import audience_change, campaign_results
-from rollcall.campaigns.review import may_approve
+from rollcall.audience.difference import audience_change
+from rollcall.campaigns.hold_decisions import find_hold_on
+from rollcall.campaigns.results import campaign_results
 from rollcall.explanations.causes import count_causes
 from rollcall.models import Campaign
+from rollcall.sending.review import may_approve
 
 
 def review_context(campaign: Campaign) -> dict[str, Any]:

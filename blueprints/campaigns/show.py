@@ -14,19 +14,19 @@ from blueprints.campaigns.results import results_context
 from blueprints.campaigns.review_page import review_context
 from blueprints.campaigns.trying_page import trying_context
 from rollcall import clock
-from rollcall.audience.criteria import Criteria
+from rollcall.audience.comparison import Comparison, compare_with_now
+from rollcall.audience.criteria import Criteria, campaign_criteria
 from rollcall.audience.names import describe_audience
 from rollcall.audience.preview import MessageText, preview_audience
-from rollcall.campaigns.choices import describe_choices
-from rollcall.campaigns.comparison import Comparison, compare_with_now
-from rollcall.campaigns.drafts import campaign_criteria, find_campaign, may_edit
-from rollcall.campaigns.progress import sending_progress
+from rollcall.campaigns.document import describe_choices
+from rollcall.campaigns.drafts import find_campaign, may_edit
+from rollcall.campaigns.listing import campaign_zones
+from rollcall.campaigns.results import sending_progress
 from rollcall.campaigns.segment_base import SegmentBase, find_segment_base
-from rollcall.campaigns.versions import compare_with_adopting
-from rollcall.campaigns.zones import campaign_zones
+from rollcall.campaigns.segment_versions import compare_with_adopting
 from rollcall.errors import InvalidInput
 from rollcall.models import Campaign, CampaignState, Channel, Reason
-from rollcall.sending.doubt_list import count_doubts
+from rollcall.sending.doubts import count_doubts
 
 GOING_OUT = (CampaignState.PREPARING, CampaignState.SENDING, CampaignState.PAUSED)
 OVER = (CampaignState.COMPLETED, CampaignState.FAILED, CampaignState.CANCELLED)

@@ -6,7 +6,7 @@ from flask import url_for
 
 from blueprints.campaigns.form_trying import own_test_phone
 from rollcall.campaigns.collision_report import Collisions, find_collisions, takes_a_while
-from rollcall.campaigns.dry_run_report import report_dry_run
+from rollcall.campaigns.dry_run import report_dry_run
 from rollcall.errors import InvalidInput
 from rollcall.models import Campaign, CampaignState, Channel
 

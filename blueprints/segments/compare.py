@@ -10,16 +10,16 @@ from blueprints.segments.pages import pages
 from rollcall.charts import stack_bar
 from rollcall.errors import InvalidInput
 from rollcall.models import Segment
+from rollcall.segments.changed_people import export_moved, list_moved, read_cause, read_movement
 from rollcall.segments.comparison import (
     SegmentComparison,
     compare_sides,
     erased_since,
 )
-from rollcall.segments.moved_people import export_moved, list_moved, read_cause, read_movement
-from rollcall.segments.moves import Movement
+from rollcall.segments.difference import Movement
 from rollcall.segments.records import find_segment, list_versions
 from rollcall.segments.sides import NOW, Side, find_side, snapshot_side
-from rollcall.snapshots.segments import list_snapshots
+from rollcall.segments.snapshots import list_snapshots
 
 SNAPSHOTS_OFFERED = 100
 VERSIONS_OFFERED = 10

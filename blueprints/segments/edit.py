@@ -4,8 +4,8 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.access import current_actor, current_staff, staff_only
-from blueprints.campaigns.form import FormValues
 from blueprints.campaigns.form_picking import add_missing
+from blueprints.campaigns.form_values import FormValues
 from blueprints.segments.form import (
     SegmentForm,
     exclusions_of,

@@ -7,7 +7,7 @@ from flask import render_template
 from werkzeug.datastructures import FileStorage, MultiDict
 
 from blueprints.access import current_staff
-from blueprints.campaigns.form import FormValues, criteria_values, draft_of, read_values
+from blueprints.campaigns.form import criteria_values, draft_of, read_values
 from blueprints.campaigns.form_page import (
     FIELD_IDS,
     event_context,
@@ -15,14 +15,15 @@ from blueprints.campaigns.form_page import (
     in_page_order,
     people_context,
 )
+from blueprints.campaigns.form_values import FormValues
 from rollcall.audience.criteria import Criteria
 from rollcall.audience.names import describe_audience
 from rollcall.campaigns.draft_preview import AUDIENCE_FIELDS
+from rollcall.campaigns.segment_usage import count_scheduled
 from rollcall.errors import InvalidInput
 from rollcall.models import Organisation, Segment, SegmentKind
 from rollcall.segments.members import count_people
 from rollcall.segments.records import SegmentDraft, current_draft
-from rollcall.segments.usage import count_scheduled
 
 READ_FIELDS = AUDIENCE_FIELDS | {"pasted", "people_file"}
 

@@ -10,14 +10,14 @@ from blueprints.addresses import read_id
 from blueprints.segments.compare import compare_form
 from blueprints.segments.pages import pages
 from rollcall.campaigns.drafts import find_campaign
-from rollcall.campaigns.versions import decide_segment_version
+from rollcall.campaigns.segment_usage import count_scheduled, find_usage, latest_snapshots
+from rollcall.campaigns.segment_versions import decide_segment_version
 from rollcall.errors import InvalidInput, NotFound
 from rollcall.models import Segment
 from rollcall.segments.document import describe_version
 from rollcall.segments.members import choose_members, count_members
 from rollcall.segments.records import find_segment, find_version, list_segments, list_versions
-from rollcall.segments.usage import count_scheduled, find_usage, latest_snapshots
-from rollcall.snapshots.segments import ensure_snapshot, list_snapshots, snapshot_exists
+from rollcall.segments.snapshots import ensure_snapshot, list_snapshots, snapshot_exists
 from rollcall.wording import say_people
 
 VERSIONS_SHOWN = 10

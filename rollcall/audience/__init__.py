@@ -1,1 +1,1 @@
-
+"""Which people: criteria, the one audience query, and what is computed from it."""

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rollcall.errors import InvalidInput
-from rollcall.models import Source
+from rollcall.models import (
+    Campaign,
+    Source,
+)
 
 DEFAULT_WINDOW_HOURS = 72
 MAX_WINDOW_HOURS = 24 * 365
@@ -395,3 +398,10 @@ def _describe_range(limits: ScoreRange) -> str:
 
 def _either(words: Sequence[str]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
+
+
+def campaign_criteria(campaign: Campaign) -> Criteria:
+    """Return the campaign's criteria; raises InvalidInput where they are missing or damaged."""
+    if not campaign.targeting_criteria:
+        raise InvalidInput({"targeting_criteria": "This campaign has no criteria."})
+    return criteria_from_text(campaign.targeting_criteria)

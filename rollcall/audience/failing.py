@@ -23,9 +23,9 @@ from rollcall.audience.membership import (
     people_attending,
     people_of,
 )
-from rollcall.folding import fold
 from rollcall.models import Attempt, Attendance, Campaign, Person, Reason, Recipient, RecipientState
 from rollcall.models.types import IdList, IsOneOf, UTCDateTime
+from rollcall.text import fold
 
 
 class Criterion(enum.IntEnum):

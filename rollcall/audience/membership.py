@@ -23,7 +23,6 @@ from rollcall.audience.criteria import (
 )
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
-from rollcall.folding import fold
 from rollcall.models import (
     Attendance,
     Campaign,
@@ -40,10 +39,11 @@ from rollcall.models import (
     SegmentVersion,
 )
 from rollcall.models.types import IdList, IsOneOf
+from rollcall.text import fold
 
 People = sa.Select[int]
 
-# The members that a snapshot is about to be taken of: see `rollcall.snapshots.segments`.
+# The members that a snapshot is about to be taken of: see `rollcall.segments.snapshots`.
 staged_members = sa.Table(
     "staged_members",
     sa.MetaData(),

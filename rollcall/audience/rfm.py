@@ -18,7 +18,7 @@ from rollcall.actors import Actor, record
 from rollcall.extensions import db, write
 from rollcall.models import Organisation, Person, PersonFacts, Purchase, RfmScore
 from rollcall.models.types import Money, UTCDateTime
-from rollcall.temporary import filled_temporary
+from rollcall.sql import filled_temporary
 
 NIGHTLY_HOUR = 3
 

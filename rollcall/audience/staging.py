@@ -1,4 +1,4 @@
-"""An audience evaluated once into a temporary table: see `rollcall.temporary` for why."""
+"""An audience evaluated once into a temporary table: see `rollcall.sql` for why."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from rollcall.audience.funnel import Funnel, count_funnel
 from rollcall.audience.query import audience_select
 from rollcall.models import AudienceSource, Channel, Reason
 from rollcall.models.types import Code
-from rollcall.temporary import filled_temporary
+from rollcall.sql import filled_temporary
 
 # A metadata of its own: migrations must not see a temporary table.
 staged = sa.Table(

@@ -21,10 +21,9 @@ from rollcall.campaigns.collisions import (
     find_best_order,
     follow_people,
 )
-from rollcall.campaigns.document import moment_json
 from rollcall.errors import InvalidInput, NotFound
 from rollcall.models import Campaign
-from rollcall.wording import say_count, say_number, say_people
+from rollcall.wording import moment_json, say_count, say_number, say_people
 
 SIDES = ("loses", "takes")
 LARGE = 50_000  # people on all the lists together; about a fifth of a second

@@ -15,14 +15,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from rollcall import clock
-from rollcall.audience.criteria import DEFAULT_WINDOW_HOURS, criteria_from_text
+from rollcall.audience.criteria import DEFAULT_WINDOW_HOURS, campaign_criteria, criteria_from_text
 from rollcall.audience.preview import AudienceMember
 from rollcall.audience.query import exclusion_reason
 from rollcall.audience.staging import staged, staged_audience
 from rollcall.campaigns.collisions import MOST_CAMPAIGNS, PeopleAlike, Planned, wants_the_same
-from rollcall.campaigns.drafts import campaign_criteria
-from rollcall.campaigns.on_segment import criteria_to_freeze, snapshot_choice_of
-from rollcall.campaigns.recipients import matches_person
+from rollcall.campaigns.segment_base import criteria_to_freeze, snapshot_choice_of
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
 from rollcall.models import (
@@ -37,6 +35,7 @@ from rollcall.models import (
     RecipientState,
 )
 from rollcall.models.types import EpochSeconds, IdList, IsOneOf
+from rollcall.people.search import matches_person
 
 SENDING = (CampaignState.PREPARING, CampaignState.SENDING)
 STILL_TO_GET_IT = (RecipientState.QUEUED, RecipientState.CLAIMED, RecipientState.WIRING)

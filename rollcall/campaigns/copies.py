@@ -5,15 +5,14 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 
 from rollcall.actors import Actor
-from rollcall.audience.criteria import CampaignChoice, Criteria, criteria_from_json
-from rollcall.audience.preview import preview_audience
-from rollcall.campaigns.drafts import (
-    CampaignDraft,
+from rollcall.audience.criteria import (
+    CampaignChoice,
+    Criteria,
     campaign_criteria,
-    create_campaign,
-    find_campaign,
-    may_choose,
+    criteria_from_json,
 )
+from rollcall.audience.preview import preview_audience
+from rollcall.campaigns.drafts import CampaignDraft, create_campaign, find_campaign, may_choose
 from rollcall.errors import Conflict, InvalidInput
 from rollcall.extensions import db
 from rollcall.models import (

@@ -1,19 +1,25 @@
-"""A campaign as JSON: the one object that the API and `flask campaign show --json` give."""
+"""A campaign as JSON: the one object that the API and `flask campaign show --json` give.
 
-from datetime import datetime
+And what staff chose for the moment of sending, in words, for the plan and for the results.
+"""
+
 from typing import Any
 
 import sqlalchemy as sa
 
-from rollcall.campaigns.drafts import campaign_criteria
-from rollcall.campaigns.dry_run_report import report_dry_run
-from rollcall.campaigns.held import hold_json
-from rollcall.campaigns.judging import campaign_limits
-from rollcall.campaigns.results import Results, audience_change, campaign_results
+from rollcall.audience.criteria import campaign_criteria
+from rollcall.audience.difference import audience_change
+from rollcall.campaigns.dry_run import report_dry_run
+from rollcall.campaigns.guards import campaign_limits, describe_limits
+from rollcall.campaigns.hold_decisions import hold_json
+from rollcall.campaigns.results import Results, campaign_results
+from rollcall.campaigns.segment_base import SegmentBase
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
 from rollcall.messages.pricing import DEFAULT_PRICES
-from rollcall.models import Campaign, Recipient, SegmentSnapshot, StaffMember
+from rollcall.models import AudienceMode, Campaign, OnFailure, Recipient, StaffMember
+from rollcall.segments.document import snapshot_json
+from rollcall.wording import moment_json
 
 MAX_FROZEN_IDS = 1_000
 
@@ -50,11 +56,6 @@ def campaign_document(campaign: Campaign) -> dict[str, Any]:
         "sent_started_at": moment_json(campaign.sent_started_at),
         "completed_at": moment_json(campaign.completed_at),
     }
-
-
-def moment_json(moment: datetime | None) -> str | None:
-    """Return a moment in UTC as ISO 8601 with a Z, to the second."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
 
 
 def _criteria_json(campaign: Campaign) -> Any:
@@ -104,17 +105,6 @@ def _review(campaign: Campaign) -> dict[str, Any] | None:
     }
 
 
-def snapshot_json(snapshot: SegmentSnapshot) -> dict[str, Any]:
-    """Return a segment's snapshot as the API gives it."""
-    return {
-        "id": snapshot.id,
-        "version": snapshot.version,
-        "number": snapshot.number,
-        "count": snapshot.people,
-        "created_at": moment_json(snapshot.taken_at),
-    }
-
-
 def _frozen_ids(campaign: Campaign) -> list[int] | None:
     if not campaign.frozen_at or (campaign.estimated_recipients or 0) > MAX_FROZEN_IDS:
         return None
@@ -154,3 +144,37 @@ def _metadata(campaign: Campaign, results: Results) -> dict[str, Any]:
 def _email(staff_id: int | None) -> str | None:
     staff = db.session.get(StaffMember, staff_id) if staff_id else None
     return staff.email if staff else None
+
+
+MODE_WORDS = {
+    AudienceMode.FROZEN: "The list stays as it is frozen",
+    AudienceMode.REPROCESS: "The audience is computed again",
+    AudienceMode.REMOVALS: "Those who no longer match are left out, and nobody joins",
+    AudienceMode.ADDITIONS: "Those who match since join, and nobody leaves",
+}
+
+
+def describe_choices(campaign: Campaign, base: SegmentBase | None) -> list[tuple[str, str]]:
+    """Return each choice as a label and a sentence without its full stop.
+
+    A frozen campaign has only the one: its list is not computed again, so nothing can stop it.
+    """
+    mode = AudienceMode(campaign.audience_mode)
+    if not mode.computes_again:
+        return [("At send time", MODE_WORDS[mode])]
+    failing = campaign.on_failure == OnFailure.ESTIMATE
+    choices = [("At send time", f"{MODE_WORDS[mode]}{_describe_base(base)}")]
+    if campaign.min_growth is not None:
+        text = f"{campaign.min_growth} % or more; else the frozen list is used"
+        choices.append(("Only if it grew by", text))
+    return [
+        *choices,
+        ("Stops for review", describe_limits(campaign_limits(campaign))),
+        ("If that fails", "The frozen list is used" if failing else "Nothing is sent"),
+    ]
+
+
+def _describe_base(base: SegmentBase | None) -> str:
+    if base is None:
+        return ""
+    return f", by version {base.version}'s definition" if base.pinned else ", by the live segment"

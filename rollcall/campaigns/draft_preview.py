@@ -1,4 +1,7 @@
-"""A campaign as the form shows it while it is written: who, how much, and what is wrong with it."""
+"""A campaign as the form shows it while it is written: who, how much, and what is wrong with it.
+
+Where it should rather be re-processed it says so, and why (C7).
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,15 +11,59 @@ from rollcall import clock
 from rollcall.audience.criteria import Criteria
 from rollcall.audience.preview import MessageText, Preview, preview_audience
 from rollcall.campaigns.drafts import CampaignDraft, check_draft
-from rollcall.campaigns.on_segment import SnapshotChoice, criteria_to_freeze
-from rollcall.campaigns.suggestion import Suggestion, suggest_reprocessing
+from rollcall.campaigns.form_options import find_chosen_events
+from rollcall.campaigns.segment_base import SnapshotChoice, criteria_to_freeze
 from rollcall.errors import InvalidInput
 from rollcall.messages.parts import MessageParts, count_parts
 from rollcall.messages.placeholders import compile_template
 from rollcall.messages.pricing import price_of_emails, price_of_parts
-from rollcall.models import Channel, Organisation, Role
-from rollcall.snapshots.segments import read_snapshot_mode
+from rollcall.models import AudienceMode, Channel, Event, Organisation, Role
+from rollcall.segments.snapshots import read_snapshot_mode
 from rollcall.walltime import repeated_moments, resolve_wall_time
+from rollcall.wording import say_time
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """An event whose people would still be coming in between now and the moment of sending."""
+
+    event: Event
+    moment: datetime
+    zone: str
+
+    def sentence(self) -> str:
+        """Return why the audience should be computed again, to somebody who plans the campaign."""
+        return (
+            f"{self.event.name} ends {say_time(self.event.ends_at, self.event.timezone)}, and "
+            f"your message goes out {say_time(self.moment, self.zone)}: people who arrive by "
+            "then get it only if the audience is re-processed."
+        )
+
+
+def suggest_reprocessing(
+    organisation_id: int,
+    criteria: Criteria,
+    mode: AudienceMode,
+    moment: datetime | None,
+    zone: str,
+) -> Suggestion | None:
+    """Return why to re-process, or None where nothing speaks for it or it is chosen already.
+
+    It is suggested when a chosen event is not over yet and ends before `moment`; of several
+    such events the one that ends last is named.
+    """
+    if moment is None or mode.computes_again or not criteria.can_be_computed_again:
+        return None
+    now = clock.now()
+    coming = [
+        event
+        for event in find_chosen_events(organisation_id, criteria.events)
+        if now < event.ends_at <= moment
+    ]
+    if not coming:
+        return None
+    return Suggestion(max(coming, key=lambda event: event.ends_at), moment, zone)
+
 
 AUDIENCE_FIELDS = frozenset(
     [

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from rollcall import clock
 from rollcall.actors import Actor, record
-from rollcall.audience.criteria import Criteria, criteria_from_text
+from rollcall.audience.criteria import Criteria
+from rollcall.audience.estimate import drop_list
 from rollcall.audience.membership import find_segment_version, read_shape
-from rollcall.campaigns.dry_runs import check_dry_run
+from rollcall.campaigns.dry_run import check_dry_run
 from rollcall.campaigns.guards import check_not_looser, read_limits, role_limits
 from rollcall.campaigns.states import change_state, is_allowed
 from rollcall.errors import InvalidInput, NotFound
@@ -29,8 +30,7 @@ from rollcall.models import (
     Role,
 )
 from rollcall.people.picking import check_people_exist
-from rollcall.snapshots.campaigns import drop_list
-from rollcall.snapshots.segments import PINNED_BUMP, read_snapshot_mode
+from rollcall.segments.snapshots import PINNED_BUMP, read_snapshot_mode
 from rollcall.walltime import resolve_wall_time
 
 NEEDS_TIME = "Audience reprocessing requires a scheduled send time"
@@ -96,13 +96,6 @@ def find_campaign(organisation_id: int, campaign_id: int) -> Campaign:
     if campaign is None:
         raise NotFound(f"There is no campaign {campaign_id}.")
     return campaign
-
-
-def campaign_criteria(campaign: Campaign) -> Criteria:
-    """Return the campaign's criteria; raises InvalidInput where they are missing or damaged."""
-    if not campaign.targeting_criteria:
-        raise InvalidInput({"targeting_criteria": "This campaign has no criteria."})
-    return criteria_from_text(campaign.targeting_criteria)
 
 
 def create_campaign(actor: Actor, draft: CampaignDraft) -> int:

@@ -6,13 +6,13 @@ from typing import Any
 from rollcall import clock
 from rollcall.actors import Actor
 from rollcall.audience.criteria import Criteria
+from rollcall.audience.estimate import freeze_staged_audience
 from rollcall.audience.staging import staged_audience
-from rollcall.campaigns.on_segment import SnapshotChoice, prepared_segment, snapshot_choice_of
+from rollcall.campaigns.segment_base import SnapshotChoice, prepared_segment, snapshot_choice_of
 from rollcall.campaigns.states import change_state
 from rollcall.extensions import db, write
 from rollcall.models import Campaign, Channel, SegmentSnapshot
-from rollcall.snapshots.campaigns import freeze_staged_audience
-from rollcall.snapshots.segments import MOST_TRIES, SegmentChanged
+from rollcall.segments.snapshots import MOST_TRIES, SegmentChanged
 
 
 class Freezing:

@@ -1,8 +1,8 @@
 """Guards: limits on how far the final audience may differ from the estimate (D4).
 
-Pure: numbers in, blockers and warnings in sentences out. Whoever scheduled a campaign decides
-by their role how far it may go; the organisation may set other limits for each role, and a
-campaign stricter ones of its own.
+Whoever scheduled a campaign decides by their role how far it may go; the organisation may set
+other limits for each role, and a campaign stricter ones of its own. Numbers go in, blockers and
+warnings come out as sentences.
 """
 
 from collections.abc import Mapping
@@ -10,9 +10,15 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from rollcall.campaigns.results import AudienceChange
+from rollcall.actors import Actor, record
+from rollcall.audience.difference import AudienceChange, FinalList
+from rollcall.audience.preview import cost_of
 from rollcall.errors import InvalidInput
-from rollcall.models import Role
+from rollcall.extensions import db, write
+from rollcall.messages.parts import count_parts
+from rollcall.messages.placeholders import compile_template
+from rollcall.messages.pricing import DEFAULT_PRICES
+from rollcall.models import Campaign, Channel, Organisation, Role
 from rollcall.wording import say_change, say_money, say_number, say_people
 
 LARGEST = 1_000_000_000
@@ -259,3 +265,84 @@ def check_not_looser(campaign_limits: Mapping[str, Any], allowed: GuardLimits) -
 def _too_loose(name: str, limit: int | Decimal) -> str:
     bound = "at least" if name == "minimum" else "at most"
     return f"For your role the {LABELS[name]} is {bound} {say_number(limit)}."
+
+
+def set_guard_limits(
+    actor: Actor, given: Mapping[str, Mapping[str, Any]]
+) -> dict[Role, GuardLimits]:
+    """Change the limits that are given, by role, and return those that hold then.
+
+    An empty value is no limit; what is not named stays. Takes a super: limits are what keeps
+    the others from a mistake. Raises NotAllowed, or InvalidInput naming each as "staff.ceiling".
+    """
+    actor.require(Role.SUPER)
+    wanted = _read(given)
+    with write():
+        organisation = db.session.get_one(
+            Organisation, actor.organisation_id, populate_existing=True, with_for_update=True
+        )
+        before = organisation.guard_limits or {}
+        after = {role.value: {**before.get(role, {}), **wanted.get(role, {})} for role in Role}
+        after = {role: _different(Role(role), limits) for role, limits in after.items()}
+        after = {role: limits for role, limits in after.items() if limits}
+        if after != before:
+            organisation.guard_limits = after or None
+            changes = {"before": {"limits": before}, "after": {"limits": after}}
+            record(actor, "organisation.limits", "organisation", organisation.id, **changes)
+        return describe_guard_limits(organisation)
+
+
+def describe_guard_limits(organisation: Organisation) -> dict[Role, GuardLimits]:
+    """Return the limits that hold for campaigns that each role schedules."""
+    return {role: role_limits(role, organisation.guard_limits) for role in Role}
+
+
+def _read(given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    problems: dict[str, str] = {}
+    wanted: dict[str, dict[str, Any]] = {}
+    for role, limits in given.items():
+        if role not in list(Role):
+            problems[role] = f"This is not a role; known are {', '.join(Role)}."
+            continue
+        try:
+            wanted[role] = read_limits(limits, f"{role}.")
+        except InvalidInput as error:
+            problems |= error.fields
+    if problems:
+        raise InvalidInput(problems)
+    return wanted
+
+
+def _different(role: Role, limits: dict[str, Any]) -> dict[str, Any]:
+    """Return only what differs from the defaults, so that these can change for who left them."""
+    defaults = DEFAULT_LIMITS[role].to_json()
+    return {name: limit for name, limit in limits.items() if limit != defaults[name]}
+
+
+def judge_campaign(campaign: Campaign, final: FinalList) -> GuardVerdict:
+    """Return what the campaign's guards say of such a final list."""
+    change = AudienceChange(campaign.estimated_recipients or 0, final.people)
+    cost = estimate_cost(campaign, final)
+    return evaluate_guards(campaign_limits(campaign), change, cost, DEFAULT_PRICES.currency)
+
+
+def judge_for_role(role: Role, campaign: Campaign, final: FinalList) -> GuardVerdict:
+    """Return what the organisation's limits for a role say of such a final list."""
+    limits = role_limits(role, campaign.organisation.guard_limits)
+    change = AudienceChange(campaign.estimated_recipients or 0, final.people)
+    cost = estimate_cost(campaign, final)
+    return evaluate_guards(limits, change, cost, DEFAULT_PRICES.currency)
+
+
+def campaign_limits(campaign: Campaign) -> GuardLimits:
+    """Return the limits that hold for the campaign, by the role of who scheduled it."""
+    scheduled_by = campaign.scheduled_by or campaign.created_by
+    role = scheduled_by.rank if scheduled_by else None
+    return limits_for(role, campaign.organisation.guard_limits, campaign.guard_limits)
+
+
+def estimate_cost(campaign: Campaign, final: FinalList) -> Decimal:
+    """Return what the list costs, with the parts of the message as its sample fills it in."""
+    channel = Channel(campaign.channel)
+    text = compile_template(campaign.message).sample(campaign.link)
+    return cost_of(final.by_country, channel, count_parts(text).parts)

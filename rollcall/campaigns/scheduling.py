@@ -7,13 +7,8 @@ import sqlalchemy as sa
 
 from rollcall import clock
 from rollcall.actors import Actor
-from rollcall.campaigns.drafts import (
-    NEEDS_EVENTS,
-    NEEDS_TIME,
-    TOO_LATE,
-    campaign_criteria,
-    find_campaign,
-)
+from rollcall.audience.criteria import campaign_criteria
+from rollcall.campaigns.drafts import NEEDS_EVENTS, NEEDS_TIME, TOO_LATE, find_campaign
 from rollcall.campaigns.freezing import freeze_campaign
 from rollcall.campaigns.states import change_state
 from rollcall.errors import Conflict, InvalidInput

@@ -2,8 +2,8 @@
 
 import click
 
+from rollcall.accounts.alerts import alert_document, close_alert, list_open_alerts
 from rollcall.cli.common import acting, acting_options, command_group, emit, json_option
-from rollcall.monitoring.alerts import alert_document, close_alert, list_open_alerts
 
 
 @command_group("alert")

@@ -4,6 +4,20 @@ from typing import Any
 
 import click
 
+from rollcall.accounts.audit import (
+    FORMATS,
+    ORIGINS,
+    AuditFilter,
+    changed_fields,
+    entry_document,
+    export_entries,
+    list_audit_entries,
+    read_audit_filter,
+    write_file,
+)
+from rollcall.accounts.audit_chain import ChainReport, read_kept_seal, verify_chain
+from rollcall.accounts.audit_words import say_action, say_field, say_value
+from rollcall.accounts.lookups import find_own_organisation, find_staff_by_email, list_organisations
 from rollcall.actors import Actor
 from rollcall.cli.common import (
     acting,
@@ -15,23 +29,6 @@ from rollcall.cli.common import (
 )
 from rollcall.errors import InvalidInput, NotFound
 from rollcall.models import AuditEntry, Organisation, Role
-from rollcall.organisations.audit import (
-    ORIGINS,
-    AuditFilter,
-    changed_fields,
-    entry_document,
-    export_entries,
-    list_audit_entries,
-    read_audit_filter,
-)
-from rollcall.organisations.audit_files import FORMATS, write_file
-from rollcall.organisations.audit_words import say_action, say_field, say_value
-from rollcall.organisations.chain import ChainReport, read_kept_seal, verify_chain
-from rollcall.organisations.reading import (
-    find_own_organisation,
-    find_staff_by_email,
-    list_organisations,
-)
 from rollcall.paging import check_page_length, read_cursor, write_cursor
 from rollcall.wording import say_time
 

@@ -6,18 +6,12 @@ import click
 from flask import current_app
 
 from rollcall.actors import Actor
+from rollcall.audience.comparison import compare_with_now
 from rollcall.audience.funnel import STEPS
-from rollcall.campaigns.comparison import compare_with_now
 from rollcall.campaigns.copies import top_up_campaign
 from rollcall.campaigns.document import campaign_document
 from rollcall.campaigns.drafts import NEEDS_TIME, CampaignDraft, create_campaign, find_campaign
 from rollcall.campaigns.listing import list_campaigns
-from rollcall.campaigns.recipients import (
-    export_recipients,
-    list_recipients,
-    read_recipient_filter,
-)
-from rollcall.campaigns.review import REVIEW_DECISIONS, review_campaign
 from rollcall.campaigns.scheduling import (
     cancel_campaign,
     pause_campaign,
@@ -28,12 +22,17 @@ from rollcall.campaigns.scheduling import (
 from rollcall.campaigns.segment_base import describe_segment_base
 from rollcall.cli.common import acting, acting_options, command_group, emit, json_option
 from rollcall.cli.criteria import create_people_option, criteria_options, read_criteria
-from rollcall.cli.dry_run_lines import dry_run_lines
 from rollcall.errors import InvalidInput
+from rollcall.explanations.recipients import (
+    export_recipients,
+    list_recipients,
+    read_recipient_filter,
+)
 from rollcall.extensions import db
 from rollcall.models import AudienceMode, Campaign, Channel, OnFailure, Organisation, QuietHours
-from rollcall.sending.chores import run_chores
+from rollcall.monitoring.chores import run_chores
 from rollcall.sending.due import run_due_campaigns
+from rollcall.sending.review import REVIEW_DECISIONS, review_campaign
 from rollcall.wording import (
     say_change,
     say_count,
@@ -45,6 +44,27 @@ from rollcall.wording import (
     say_time,
     say_wait,
 )
+
+
+def dry_run_lines(document: dict[str, Any]) -> list[str]:
+    """Return what a campaign's document says of its dry run; nothing for one that is none."""
+    found = document["dry_run"]
+    if found is None:
+        return []
+    lines = [
+        f"Dry run            at most {found['limit']} messages, all to {found['address']}; "
+        "nobody of the list is messaged"
+    ]
+    if found["cost"] is not None:
+        lines.append(f"  the real one costs about {say_money(found['cost'], found['currency'])}")
+    lines += [f"  would have stopped for review: {text}" for text in found["would_stop"]]
+    lines += [f"  would have warned: {text}" for text in found["warnings"]]
+    if found["quiet_hours"] and found["quiet_hours"]["people"]:
+        lines.append(f"  in their quiet hours: {say_people(found['quiet_hours']['people'])}")
+    for message in found["messages"]:
+        text = " | ".join(filter(None, (message["subject"], message["message"])))
+        lines.append(f"  {message['outcome'].replace('_', ' ')}: {text} – {message['answer']}")
+    return lines
 
 
 @command_group("campaign")

@@ -16,17 +16,17 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.exc import DBAPIError
 
-from rollcall.actors import Actor, actor_for
-from rollcall.config import ConfigError
-from rollcall.errors import DomainError, InvalidInput, NotAllowed, NotFound
-from rollcall.models import Organisation, Role, StaffMember
-from rollcall.organisations.invitations import find_invitation
-from rollcall.organisations.reading import (
+from rollcall.accounts.invitations import find_invitation
+from rollcall.accounts.lookups import (
     find_first_super,
     find_organisation,
     find_staff_by_email,
     list_organisations,
 )
+from rollcall.actors import Actor, actor_for
+from rollcall.config import ConfigError
+from rollcall.errors import DomainError, InvalidInput, NotAllowed, NotFound
+from rollcall.models import Organisation, Role, StaffMember
 
 # What fields of the domain are called as options, where it is not simply their name.
 OPTION_OF_FIELD = {

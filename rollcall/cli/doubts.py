@@ -9,8 +9,7 @@ from rollcall.cli.campaign import campaign_commands
 from rollcall.cli.common import acting, acting_options, emit, json_option
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
-from rollcall.sending.doubt_list import DoubtPage, list_doubts
-from rollcall.sending.doubts import DECISIONS, ask_provider, resolve_doubts
+from rollcall.sending.doubts import DECISIONS, DoubtPage, ask_provider, list_doubts, resolve_doubts
 from rollcall.wording import say_people, say_time
 
 

@@ -6,7 +6,8 @@ import click
 
 from rollcall.cli.common import acting, acting_options, command_group, emit, json_option
 from rollcall.events.figures import HeadCount, count_heads
-from rollcall.events.records import EventDraft, EventLine, create_event, find_event, list_events
+from rollcall.events.records import EventDraft, EventLine, create_event, list_events
+from rollcall.lookups import find_event
 from rollcall.models import Event
 from rollcall.wording import say_people, say_time
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from rollcall.campaigns.holds import Holding
+from rollcall.campaigns.event_holds import Holding, cancel_event, edit_event, reopen_event
 from rollcall.cli.common import acting, acting_options, emit, json_option
 from rollcall.cli.event import event_commands, event_json
-from rollcall.events.cancelling import cancel_event, reopen_event
 from rollcall.events.figures import count_heads
-from rollcall.events.records import draft_of_event, edit_event, find_event
+from rollcall.events.records import draft_of_event
+from rollcall.lookups import find_event
 from rollcall.wording import say_time
 
 _choice = click.Choice(["earlier", "later"])

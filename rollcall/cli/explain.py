@@ -8,7 +8,7 @@ from rollcall.cli.common import Failure, acting, acting_options, emit, json_opti
 from rollcall.explanations.balance import check_campaigns
 from rollcall.explanations.causes import count_causes, say_cause
 from rollcall.explanations.context import context_of
-from rollcall.explanations.explaining import explain_campaign
+from rollcall.explanations.explain import explain_campaign
 from rollcall.people.records import find_person
 from rollcall.wording import say_count, say_number
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import click
 
+from rollcall.accounts.notices import list_notices, read_notices
 from rollcall.cli.common import acting, acting_options, command_group, emit, json_option
 from rollcall.models import Notice
-from rollcall.organisations.notices import list_notices, read_notices
 from rollcall.wording import say_count, say_time
 
 

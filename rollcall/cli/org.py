@@ -4,18 +4,18 @@ from typing import Any
 
 import click
 
-from rollcall.cli.common import acting_or_founding, command_group, emit, json_option
-from rollcall.errors import InvalidInput
-from rollcall.models import Organisation
-from rollcall.organisations.limits import describe_guard_limits, set_guard_limits
-from rollcall.organisations.reading import list_organisations
-from rollcall.organisations.settings import (
+from rollcall.accounts.lookups import list_organisations
+from rollcall.accounts.settings import (
     OFF,
     SENDING_HOURS,
     create_organisation,
     describe_settings,
     set_organisation,
 )
+from rollcall.campaigns.guards import describe_guard_limits, set_guard_limits
+from rollcall.cli.common import acting_or_founding, command_group, emit, json_option
+from rollcall.errors import InvalidInput
+from rollcall.models import Organisation
 
 
 @command_group("org")

@@ -25,9 +25,9 @@ from rollcall.plans.records import (
     start_production,
     unlock_plan,
 )
+from rollcall.plans.snapshot import snapshot_content
 from rollcall.plans.states import STATE_WORDS
 from rollcall.plans.words import say_amendment, say_difference, say_item
-from rollcall.snapshots.plans import snapshot_content
 from rollcall.wording import say_people, say_time
 
 

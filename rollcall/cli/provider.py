@@ -6,7 +6,7 @@ from flask import current_app
 from rollcall.actors import Actor
 from rollcall.cli.common import Failure, acting, acting_options, command_group, emit, json_option
 from rollcall.models import Channel
-from rollcall.monitoring.providers import (
+from rollcall.sending.providers import (
     check_provider,
     inbound_address,
     list_providers,

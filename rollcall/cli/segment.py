@@ -9,19 +9,22 @@ from rollcall.actors import Actor
 from rollcall.audience.criteria import Criteria
 from rollcall.campaigns.document import campaign_document
 from rollcall.campaigns.drafts import find_campaign
-from rollcall.campaigns.versions import decide_segment_version
+from rollcall.campaigns.segment_usage import (
+    Usage,
+    Use,
+    VersionUse,
+    count_scheduled_by_version,
+    find_usage,
+    segment_document,
+    segment_documents,
+    usage_document,
+)
+from rollcall.campaigns.segment_versions import decide_segment_version
 from rollcall.cli.common import acting, acting_options, command_group, emit, json_option
 from rollcall.cli.criteria import create_people_option, criteria_options, read_criteria
 from rollcall.extensions import db
 from rollcall.models import Organisation, Segment, SegmentSnapshot
-from rollcall.segments.document import (
-    describe_version,
-    ensured_document,
-    segment_document,
-    segment_documents,
-    snapshot_document,
-    usage_document,
-)
+from rollcall.segments.document import describe_version, ensured_document, snapshot_document
 from rollcall.segments.members import Members, choose_members, export_members, list_members
 from rollcall.segments.records import (
     create_segment,
@@ -33,8 +36,7 @@ from rollcall.segments.records import (
     list_segments,
     list_versions,
 )
-from rollcall.segments.usage import Usage, Use, VersionUse, count_scheduled_by_version, find_usage
-from rollcall.snapshots.segments import ensure_snapshot, list_snapshots
+from rollcall.segments.snapshots import ensure_snapshot, list_snapshots
 from rollcall.wording import say_count, say_people, say_state, say_time
 
 SHOWN = 20

@@ -7,14 +7,14 @@ from rollcall.cli.segment import segment_commands
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
 from rollcall.models import Organisation
-from rollcall.segments.comparison import CauseCount, SegmentComparison, compare_sides, erased_since
-from rollcall.segments.moved_people import (
+from rollcall.segments.changed_people import (
     MovedPerson,
     export_moved,
     list_moved,
     read_cause,
     read_movement,
 )
+from rollcall.segments.comparison import CauseCount, SegmentComparison, compare_sides, erased_since
 from rollcall.segments.records import find_segment
 from rollcall.segments.sides import Side, find_side
 from rollcall.wording import say_people

@@ -11,9 +11,9 @@ from flask.cli import with_appcontext
 from waitress.server import create_server
 
 from rollcall import scheduler
+from rollcall.accounts.lookups import list_organisations
 from rollcall.cli.common import Failure, LoneCommand
 from rollcall.config import ConfigError, Settings
-from rollcall.organisations.reading import list_organisations
 
 NOBODY_YET = """There is no organisation yet. In another terminal, in this folder:
   . .venv/bin/activate

@@ -5,6 +5,10 @@ from typing import Any
 
 import click
 
+from rollcall.accounts.invitations import list_invitations
+from rollcall.accounts.lookups import find_staff_by_email, list_staff
+from rollcall.accounts.passwords import make_password
+from rollcall.accounts.staff import create_staff, deactivate_staff, set_password
 from rollcall.actors import Actor
 from rollcall.cli.common import (
     acting,
@@ -16,10 +20,6 @@ from rollcall.cli.common import (
 )
 from rollcall.errors import NotFound
 from rollcall.models import Role, StaffMember
-from rollcall.organisations.invitations import list_invitations
-from rollcall.organisations.passwords import make_password
-from rollcall.organisations.reading import find_staff_by_email, list_staff
-from rollcall.organisations.staff import create_staff, deactivate_staff, set_password
 
 password_option = click.option(
     "--password-stdin",

@@ -5,15 +5,14 @@ from datetime import datetime
 import click
 from flask import current_app
 
+from rollcall.accounts.invitations import invite_staff, withdraw_invitation
+from rollcall.accounts.lookups import find_own_organisation
+from rollcall.accounts.resets import make_reset_link
+from rollcall.accounts.sessions import count_sessions, list_sessions, say_browser
+from rollcall.accounts.staff import end_staff_sessions
 from rollcall.cli.common import acting, acting_options, acting_or_founding, emit, json_option
 from rollcall.cli.staff import find_member, staff_commands
 from rollcall.models import Role
-from rollcall.organisations.browsers import say_browser
-from rollcall.organisations.invitations import invite_staff, withdraw_invitation
-from rollcall.organisations.reading import find_own_organisation
-from rollcall.organisations.resets import make_reset_link
-from rollcall.organisations.sessions import count_sessions, list_sessions
-from rollcall.organisations.staff import end_staff_sessions
 from rollcall.wording import say_count, say_time
 
 

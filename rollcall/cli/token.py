@@ -4,11 +4,11 @@ from typing import Any
 
 import click
 
+from rollcall.accounts.lookups import find_staff_by_email
+from rollcall.accounts.tokens import SCOPES, create_token, list_tokens, revoke_token
 from rollcall.cli.common import acting, acting_options, command_group, emit, json_option
 from rollcall.errors import NotFound
 from rollcall.models import ApiToken
-from rollcall.organisations.reading import find_staff_by_email
-from rollcall.organisations.tokens import SCOPES, create_token, list_tokens, revoke_token
 
 
 @command_group("token")

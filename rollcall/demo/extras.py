@@ -8,7 +8,7 @@ from rollcall.audience.criteria import Criteria, ScoreRange
 from rollcall.plans.items import BatchDecision, FinishedGood, PlanItems, Recipe
 from rollcall.plans.records import lock_plan, set_plan, start_production
 from rollcall.segments.records import SegmentDraft, create_segment, edit_segment
-from rollcall.snapshots.segments import ensure_segment_snapshot
+from rollcall.segments.snapshots import ensure_segment_snapshot
 
 PLAN = PlanItems(
     recipes=(Recipe("Gift box", "gift-box", Decimal(50)), Recipe("Punch", "punch", Decimal(40))),

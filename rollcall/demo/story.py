@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from rollcall import clock
+from rollcall.accounts.settings import create_organisation
+from rollcall.accounts.staff import create_staff
 from rollcall.actors import Actor, actor_for
 from rollcall.audience.criteria import Criteria
 from rollcall.audience.rfm import compute_rfm
@@ -17,8 +19,9 @@ from rollcall.campaigns.drafts import CampaignDraft, create_campaign
 from rollcall.campaigns.scheduling import schedule_campaign
 from rollcall.demo.extras import add_plan, add_segments
 from rollcall.demo.people import invent_people
-from rollcall.events.records import EventDraft, create_event, find_event
+from rollcall.events.records import EventDraft, create_event
 from rollcall.extensions import db, write
+from rollcall.lookups import find_event
 from rollcall.models import (
     Attendance,
     AudienceMode,
@@ -30,8 +33,6 @@ from rollcall.models import (
     Source,
     StaffMember,
 )
-from rollcall.organisations.settings import create_organisation
-from rollcall.organisations.staff import create_staff
 from rollcall.people.consent import opt_out_person
 from rollcall.people.facts import refresh_facts
 from rollcall.people.identity import insert_people, person_values

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from rollcall import clock
 from rollcall.actors import Actor, record
 from rollcall.errors import InvalidInput, NotFound
-from rollcall.events.records import find_event
 from rollcall.extensions import db, write
+from rollcall.lookups import find_event
 from rollcall.models import Attendance, Person, Source
 from rollcall.models.types import IdList, IsOneOf
 from rollcall.people.arrivals import take_in_people

@@ -12,26 +12,16 @@ from sqlalchemy.exc import IntegrityError
 
 from rollcall import clock
 from rollcall.actors import Actor, record
-from rollcall.campaigns.holds import (
-    CANCELLED,
-    MOVED,
-    EventChange,
-    Holding,
-    hold_campaigns,
-    times_of,
-)
-from rollcall.errors import InvalidInput, NotFound
+from rollcall.errors import InvalidInput
 from rollcall.events.figures import HeadCount, count_heads
 from rollcall.extensions import db, write
 from rollcall.models import Event, Organisation
 from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_moment_cursor, write_cursor
 from rollcall.people.reading.cells import clean_cell
-from rollcall.snapshots.capture import lock_row
 from rollcall.walltime import resolve_wall_time
 
 LONGEST_SLUG = 80
 LONGEST_TEXT = 200
-LARGEST_ID = 2**31 - 1
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -62,23 +52,9 @@ class EventLine:
     heads: HeadCount
 
 
-def find_event(organisation_id: int, key: int | str) -> Event:
-    """Return the organisation's event by its id (a number) or its slug (a text); or NotFound."""
-    if isinstance(key, int):
-        matches = Event.id == key if 0 < key <= LARGEST_ID else sa.false()
-    else:
-        matches = Event.slug == key.strip().replace("\0", "")
-    event = db.session.scalar(
-        sa.select(Event).where(Event.organisation_id == organisation_id, matches)
-    )
-    if event is None:
-        raise NotFound(f"There is no event {key!r}.")
-    return event
-
-
 def create_event(actor: Actor, draft: EventDraft) -> int:
     """Store a new event and return its id; raises InvalidInput naming every field that is wrong."""
-    values = _check(actor.organisation_id, draft)
+    values = event_values(actor.organisation_id, draft)
     slug = _check_slug(draft)
     try:
         with write():
@@ -93,37 +69,12 @@ def create_event(actor: Actor, draft: EventDraft) -> int:
             )
             db.session.add(event)
             db.session.flush()
-            record(actor, "event.create", "event", event.id, after=_audited(event))
+            record(actor, "event.create", "event", event.id, after=audited_event(event))
             event_id = event.id
     except IntegrityError as error:
         # Somebody else took the slug between the look and the insert.
         raise _slug_taken(slug) from error
     return event_id
-
-
-def edit_event(actor: Actor, event_id: int, draft: EventDraft) -> Holding:
-    """Replace what is known of an event, but never its slug: addresses and criteria name it.
-
-    Where it is moved, its scheduled campaigns are held for a decision; returns which. Raises
-    InvalidInput naming every field that is wrong, NotFound for an unknown id.
-    """
-    values = _check(actor.organisation_id, draft)
-    with write():
-        find_event(actor.organisation_id, event_id)
-        event = lock_row(Event, event_id)
-        if draft.slug.strip() not in ("", event.slug):
-            raise InvalidInput({"slug": f"The slug can't be changed; it stays {event.slug!r}."})
-        before, was = _audited(event), times_of(event)
-        for name, value in values.items():
-            setattr(event, name, value)
-        after = _audited(event)
-        if after != before:
-            record(actor, "event.edit", "event", event_id, before=before, after=after)
-        if times_of(event) == was:
-            return Holding()
-        what = CANCELLED if event.cancelled_at else MOVED
-        change = EventChange(event.id, event.slug, event.name, what, was, times_of(event))
-        return hold_campaigns(actor, change)
 
 
 def draft_of_event(event: Event) -> EventDraft:
@@ -186,7 +137,7 @@ def list_cities(organisation_id: int) -> list[str]:
     )
 
 
-def _check(organisation_id: int, draft: EventDraft) -> dict[str, Any]:
+def event_values(organisation_id: int, draft: EventDraft) -> dict[str, Any]:
     """Return the columns to store; raises InvalidInput naming every field that is wrong."""
     problems: dict[str, str] = {}
     texts = {name: clean_cell(getattr(draft, name)) for name in ("name", "venue", "city")}
@@ -246,7 +197,7 @@ def _free_slug(organisation_id: int, name: str) -> str:
     return slug
 
 
-def _audited(event: Event) -> dict[str, Any]:
+def audited_event(event: Event) -> dict[str, Any]:
     return {
         "slug": event.slug,
         "name": event.name,

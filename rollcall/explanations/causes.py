@@ -32,7 +32,7 @@ from rollcall.models import (
 )
 from rollcall.models.types import IdList, IsOneOf, UTCDateTime
 from rollcall.segments.causes import CAUSE_OF_CODE, Changed, Elimination
-from rollcall.segments.moves import cause_of_move
+from rollcall.segments.difference import cause_of_move
 from rollcall.segments.sides import Side
 from rollcall.wording import say_reason
 

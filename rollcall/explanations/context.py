@@ -8,9 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
 
 from rollcall import clock
-from rollcall.audience.criteria import Criteria, Names
+from rollcall.audience.criteria import Criteria, Names, campaign_criteria
 from rollcall.audience.names import find_names
-from rollcall.campaigns.drafts import campaign_criteria
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
 from rollcall.models import (

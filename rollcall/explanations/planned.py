@@ -9,15 +9,14 @@ import sqlalchemy as sa
 from rollcall import clock
 from rollcall.audience.criteria import Criteria
 from rollcall.audience.query import audience_select
-from rollcall.campaigns.on_segment import criteria_to_freeze, snapshot_choice_of
+from rollcall.campaigns.segment_base import criteria_to_freeze, snapshot_choice_of
 from rollcall.errors import InvalidInput
+from rollcall.explanations.attendance import attendances_at, say_attendance
 from rollcall.explanations.context import Context
 from rollcall.explanations.evidence import Question, find_evidence, say_left_out
-from rollcall.explanations.outsiders import explain_outsiders
-from rollcall.explanations.presence import attendances_at, say_attendance
-from rollcall.explanations.standing import Standing
-from rollcall.explanations.unmatched import NOTHING_KEPT, Unmet, find_unmet
-from rollcall.explanations.verdicts import Evidence, Explanation, Verdict
+from rollcall.explanations.fates import explain_outsiders
+from rollcall.explanations.unmet import NOTHING_KEPT, Unmet, find_unmet
+from rollcall.explanations.verdicts import Evidence, Explanation, Standing, Verdict
 from rollcall.extensions import db
 from rollcall.models import AudienceMode, CampaignState, Reason
 from rollcall.models.types import IdList, IsOneOf

@@ -7,6 +7,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from rollcall import clock
+from rollcall.accounts.alerts import list_all_open_alerts
 from rollcall.config import Settings
 from rollcall.extensions import db
 from rollcall.models import (
@@ -17,11 +18,10 @@ from rollcall.models import (
     Organisation,
     ProviderState,
 )
-from rollcall.monitoring.alerts import list_all_open_alerts
 from rollcall.monitoring.findings import Line, good, mend
-from rollcall.monitoring.providers import list_providers
 from rollcall.sending.claims import BEGUN
 from rollcall.sending.installation import mark_file, read_mark_outside
+from rollcall.sending.providers import list_providers
 from rollcall.wording import say_count
 
 # The scheduler looks every second: what waits for longer is looked at by nobody.

@@ -6,11 +6,11 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from rollcall import clock
+from rollcall.accounts.audit_chain import verify_chain
+from rollcall.accounts.lookups import list_organisations
 from rollcall.extensions import db
 from rollcall.models import StaffMail
 from rollcall.monitoring.findings import Line, good, mend
-from rollcall.organisations.chain import verify_chain
-from rollcall.organisations.reading import list_organisations
 from rollcall.wording import say_count
 
 FOLLOWED = 1_000  # entries of each organisation

@@ -8,7 +8,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from rollcall.extensions import db
-from rollcall.folding import fold
 from rollcall.models import Person
 from rollcall.models.types import IdList, IsOneOf
 from rollcall.people.details import CheckedPerson
@@ -21,6 +20,7 @@ from rollcall.people.identity import (
     name_values,
     person_values,
 )
+from rollcall.text import fold
 
 _FIELDS = tuple(field.name for field in fields(CheckedPerson))
 

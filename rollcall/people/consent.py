@@ -18,7 +18,7 @@ from rollcall.models import Channel, ConsentChange, Person, PersonFacts, Suppres
 from rollcall.people.facts import hash_address
 from rollcall.people.identity import lock_people
 from rollcall.people.records import find_person
-from rollcall.upserts import insert_missing
+from rollcall.sql import insert_missing
 
 MOST_ADDRESSES = 1_000  # in one query
 

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from rollcall.extensions import db
-from rollcall.folding import fold
 from rollcall.models import Organisation, Person
+from rollcall.text import fold
 
 MOST_VALUES = 1_000  # in one query
 

@@ -19,8 +19,8 @@ from rollcall import clock
 from rollcall.actors import Actor, record
 from rollcall.config import Settings
 from rollcall.errors import Conflict, DomainError, InvalidInput
-from rollcall.events.records import find_event
 from rollcall.extensions import db, write
+from rollcall.lookups import find_event
 from rollcall.models import Event, ImportRun, Source
 from rollcall.people.importing import runs
 from rollcall.people.importing.runs import FAILED, RUNNING, UPLOADED

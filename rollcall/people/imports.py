@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 
 from rollcall.actors import Actor
 from rollcall.errors import InvalidInput
-from rollcall.events.records import find_event
 from rollcall.extensions import db, write
+from rollcall.lookups import find_event
 from rollcall.models import Organisation, Source
 from rollcall.people.importing import runs
 from rollcall.people.importing.intake import BATCH_ROWS, PeopleIntake

@@ -10,7 +10,6 @@ from rollcall import clock
 from rollcall.actors import Actor, record
 from rollcall.errors import Conflict, InvalidInput, NotFound
 from rollcall.extensions import db, write
-from rollcall.folding import fold
 from rollcall.models import (
     Attempt,
     Campaign,
@@ -23,6 +22,7 @@ from rollcall.models import (
 from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
 from rollcall.people.consent import suppress_addresses
 from rollcall.people.records import LARGEST_ID
+from rollcall.text import fold
 
 STOPPED, IGNORED = "stop", "ignored"
 # As staff give them, and as they are stored.

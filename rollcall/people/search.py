@@ -9,11 +9,13 @@ from sqlalchemy.orm import InstrumentedAttribute, joinedload
 from sqlalchemy.sql.elements import ColumnElement
 
 from rollcall.extensions import db
-from rollcall.folding import fold
-from rollcall.models import Person
+from rollcall.models import (
+    Person,
+)
 from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
 from rollcall.people.reading.cells import clean_cell
 from rollcall.people.records import default_country
+from rollcall.text import fold
 
 # No text begins with a higher character, so that a prefix is the range up to here.
 _LAST_CHARACTER = "\U0010ffff"
@@ -120,3 +122,13 @@ def _phone_prefixes(organisation_id: int, written: str) -> list[str]:
         return [f"+{digits[2:]}"]
     code = country_code_for_region(default_country(organisation_id))
     return [f"+{code}{digits.removeprefix('0')}", f"+{digits}"]
+
+
+def matches_person(text: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a part of a person's name or address is `text`."""
+    key = text.casefold()
+    return sa.or_(
+        Person.name_key.contains(key, autoescape=True),
+        Person.phone.contains(text.replace(" ", ""), autoescape=True),
+        Person.email.contains(key, autoescape=True),
+    )

@@ -8,16 +8,16 @@ from sqlalchemy.orm import joinedload
 from rollcall import clock
 from rollcall.actors import Actor, record
 from rollcall.errors import InvalidInput
-from rollcall.events.records import find_event
 from rollcall.extensions import db, write
+from rollcall.lookups import find_event
 from rollcall.models import EventPlan, PlanAmendment
 from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
 from rollcall.people.reading.cells import clean_cell
 from rollcall.plans.changes import Change, Step, replay, steps_of
 from rollcall.plans.items import ItemKind, PlanItems, items_of_json
+from rollcall.plans.snapshot import find_plan_snapshot
 from rollcall.plans.states import change_state, require_action, require_version
 from rollcall.plans.stored import find_row, locked_row
-from rollcall.snapshots.plans import find_plan_snapshot
 
 LONGEST_REASON = 500
 

@@ -22,7 +22,7 @@ from rollcall.plans.items import (
     PlanItems,
     Recipe,
 )
-from rollcall.slugs import LONGEST_SLUG, check_slug, make_slug
+from rollcall.text import LONGEST_SLUG, check_slug, make_slug
 
 MOST_ITEMS = 200  # of each kind
 LONGEST_NAME = 200

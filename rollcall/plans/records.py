@@ -12,15 +12,15 @@ from typing import Any
 from rollcall.actors import Actor, record
 from rollcall.errors import NotFound
 from rollcall.events.figures import count_heads
-from rollcall.events.records import find_event
 from rollcall.extensions import write
+from rollcall.lookups import find_event
 from rollcall.models import Event, EventPlan, PlanSnapshot, PlanState
 from rollcall.plans.amendments import steps_of_plan
 from rollcall.plans.changes import Difference, difference, replay
 from rollcall.plans.items import PlanItems, items_of_json
+from rollcall.plans.snapshot import capture_plan_snapshot, find_plan_snapshot
 from rollcall.plans.states import change_state, require_action, require_version
 from rollcall.plans.stored import FIRST_VERSION, find_row, load_items, locked_row, replace_items
-from rollcall.snapshots.plans import capture_plan_snapshot, find_plan_snapshot
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from rollcall.models import (
     PlanState,
 )
 from rollcall.plans.items import BatchDecision, FinishedGood, PlanItems, Recipe
-from rollcall.snapshots.capture import lock_row
-from rollcall.upserts import insert_missing
+from rollcall.sql import insert_missing, lock_row
 
 FIRST_VERSION = 1
 

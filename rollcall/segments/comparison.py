@@ -10,7 +10,7 @@ from rollcall.audience.criteria import Names
 from rollcall.audience.names import find_names
 from rollcall.extensions import db
 from rollcall.segments.causes import CAUSE_OF_CODE, Cause, is_certain, say_cause
-from rollcall.segments.moves import Movement, moves_select
+from rollcall.segments.difference import Movement, moves_select
 from rollcall.segments.records import find_segment
 from rollcall.segments.sides import NOW, Side, find_side, side_people, staged_sides
 from rollcall.wording import say_number, say_people

@@ -19,7 +19,7 @@ from rollcall.extensions import db
 from rollcall.models import Person, Segment, SegmentSnapshot, SegmentVersion
 from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
 from rollcall.segments.records import find_version
-from rollcall.snapshots.segments import find_snapshot
+from rollcall.segments.snapshots import find_snapshot
 from rollcall.spreadsheets import BYTE_ORDER_MARK, csv_line
 
 CSV_COLUMNS = ("person", "name", "phone", "email")

@@ -17,8 +17,8 @@ from rollcall.models import Person, Segment, SegmentKind, SegmentListing, Segmen
 from rollcall.models.types import IdList, IsOneOf
 from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
 from rollcall.people.picking import check_people_exist
-from rollcall.slugs import check_slug, make_slug
-from rollcall.snapshots.capture import lock_row
+from rollcall.sql import lock_row
+from rollcall.text import check_slug, make_slug
 
 LARGEST_ID = 2**31 - 1
 LONGEST_NAME = 200

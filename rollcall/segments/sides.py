@@ -12,14 +12,13 @@ import sqlalchemy as sa
 from rollcall import clock
 from rollcall.audience.criteria import Criteria
 from rollcall.audience.membership import People, Values, people_of, read_version_shape
-from rollcall.campaigns.document import moment_json
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
 from rollcall.models import Segment, SegmentMember, SegmentSnapshot, SegmentVersion
 from rollcall.segments.records import LARGEST_ID, find_version, version_criteria
-from rollcall.snapshots.segments import find_snapshot, latest_snapshot, list_snapshots
-from rollcall.temporary import filled_temporary
-from rollcall.wording import say_time
+from rollcall.segments.snapshots import find_snapshot, latest_snapshot, list_snapshots
+from rollcall.sql import filled_temporary
+from rollcall.wording import moment_json, say_time
 
 NOW = "now"
 _WORD = re.compile(

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 
 from rollcall import clock
 from rollcall.actors import Actor, scheduler_actor
+from rollcall.campaigns.alerts import watch_missed
 from rollcall.campaigns.states import change_state
 from rollcall.errors import Conflict
 from rollcall.extensions import db, write
 from rollcall.models import Campaign, CampaignState
-from rollcall.monitoring.watch import watch_missed
-from rollcall.prepared import PreparedStatement
+from rollcall.sql import PreparedStatement
 
 LEASE = timedelta(seconds=60)  # unless the settings say otherwise
 BEGUN = (CampaignState.PREPARING, CampaignState.SENDING)

@@ -1,4 +1,4 @@
-"""What a campaign says, filled in for one recipient."""
+"""What a campaign says, filled in for one recipient, and whether it is their quiet hours (C14)."""
 
 import secrets
 from dataclasses import dataclass
@@ -7,19 +7,54 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-from rollcall.audience.criteria import DEFAULT_WINDOW_HOURS
-from rollcall.campaigns.drafts import campaign_criteria
+from rollcall.audience.criteria import DEFAULT_WINDOW_HOURS, campaign_criteria
+from rollcall.audience.quiet import read_sending_window
 from rollcall.config import Settings
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
 from rollcall.messages.parts import count_parts
 from rollcall.messages.placeholders import PersonFields, Template, compile_template
 from rollcall.messages.pricing import price_of_emails, price_of_parts
-from rollcall.models import Campaign, Channel, Organisation
+from rollcall.messages.quiet import SendingWindow
+from rollcall.models import Campaign, Channel, Organisation, QuietHours
 from rollcall.providers.base import OutgoingMessage, Provider
 from rollcall.sending.installation import find_installation
-from rollcall.sending.quiet import QuietRules, read_quiet_rules
 from rollcall.sending.references import unsubscribe_url, write_reference
+
+
+@dataclass(frozen=True, slots=True)
+class QuietRules:
+    """What a campaign does about quiet hours; `window` is None where it need not ask."""
+
+    mode: QuietHours
+    window: SendingWindow | None
+
+    def judge(self, phone_zones: str, now: datetime) -> datetime | None:
+        """Return None where a message may go out now, else the next time at which it may.
+
+        `phone_zones` as the person's facts have it. Answers are remembered, so that asking for
+        each message costs next to nothing.
+        """
+        return self.window.next_allowed(phone_zones, now) if self.window else None
+
+
+def read_quiet_rules(campaign: Campaign) -> QuietRules:
+    """Return the rules for a campaign as its organisation has them set now.
+
+    Nobody waits for an e-mail, in an organisation whose quiet hours are off, or where an admin
+    chose to send all the same.
+    """
+    mode = QuietHours(campaign.quiet_hours)
+    if mode == QuietHours.OVERRIDE:
+        return QuietRules(mode, None)
+    try:
+        criteria = campaign_criteria(campaign)
+    except InvalidInput:
+        # Damaged criteria name no event; what else they mean is decided where the list is made.
+        criteria = None
+    window = read_sending_window(campaign.organisation, Channel(campaign.channel), criteria)
+    return QuietRules(mode, window)
+
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 import structlog
 
 from rollcall import clock
+from rollcall.campaigns.dry_run import DRY_RUN
 from rollcall.config import Settings
 from rollcall.extensions import db, write
 from rollcall.models import (
@@ -33,13 +34,12 @@ from rollcall.people.trial_addresses import has_opted_out
 from rollcall.providers.base import OutgoingMessage, Provider
 from rollcall.sending.claims import Claim, renew_claim
 from rollcall.sending.content import Content, prepare_message, read_content
-from rollcall.sending.line import LONGEST_TIMEOUT
 from rollcall.sending.provider_health import read_standing, reserve_messages
 from rollcall.sending.trial import Trial, describe_outcome, hand_over, write_trial
+from rollcall.sending.wire import LONGEST_TIMEOUT
 
 log = structlog.get_logger()
 
-DRY_RUN = "dry_run"
 LONGEST_ANSWER = 400
 
 

@@ -3,11 +3,11 @@
 import threading
 from datetime import timedelta
 
-from rollcall.campaigns.review import expire_reviews
 from rollcall.config import Settings
 from rollcall.extensions import db
 from rollcall.sending.claims import Claim, claim_campaign, find_due_campaigns
 from rollcall.sending.installation import may_send
+from rollcall.sending.review import expire_reviews
 from rollcall.sending.runner import run_campaign
 
 

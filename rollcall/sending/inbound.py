@@ -18,6 +18,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 import structlog
+from flask import Flask
 
 from rollcall import clock
 from rollcall.actors import Actor, record
@@ -41,9 +42,10 @@ from rollcall.people.facts import hash_address
 from rollcall.people.identity import lock_people
 from rollcall.people.reading.errors import UnreadableValue
 from rollcall.people.reading.phones import normalise_phone
-from rollcall.providers.base import Inbound
-from rollcall.sending.incoming import database_in_reach
-from rollcall.upserts import insert_missing
+from rollcall.providers.base import Inbound, Receipt, Sink
+from rollcall.sending.receipts import store_receipt
+from rollcall.sending.references import database_in_reach
+from rollcall.sql import insert_missing
 
 log = structlog.get_logger()
 
@@ -335,3 +337,28 @@ def _say(meaning: Meaning, names: Sequence[str]) -> str:
     if meaning == Meaning.HELP:
         return f"Texts from this number come from {who}. Reply STOP to stop them."
     return ""
+
+
+def session_sink(app: Flask, provider_name: str) -> Sink:
+    """Return what a provider's `listen` hands receipts and inbound messages to.
+
+    A session carries no answer back, so that what a webhook would reply (to HELP, to a stop) is
+    not sent, and an opt-out does not wait for the wire: the thread that reads the session may be
+    the very one that has a message on the wire. What can't be stored is logged and raised, so
+    that the provider can refuse it and the SMSC delivers it again.
+    """
+
+    def take(thing: Receipt | Inbound) -> None:
+        with app.app_context():
+            try:
+                if isinstance(thing, Receipt):
+                    store_receipt(provider_name, thing)
+                else:
+                    receive_inbound(provider_name, thing)
+            except Exception as error:
+                log.error("can't store what came in", provider=provider_name, error=repr(error))
+                raise
+            finally:
+                db.session.remove()
+
+    return take

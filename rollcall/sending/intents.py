@@ -31,10 +31,10 @@ from rollcall.models import (
     RecipientState,
 )
 from rollcall.models.types import IdList, IsOneOf, UTCDateTime
-from rollcall.prepared import PreparedStatement
 from rollcall.sending.claims import Claim, renew_claim
 from rollcall.sending.content import Content, Intent, Ready, give_token, prepare_message
 from rollcall.sending.installation import SendMark, raise_mark
+from rollcall.sql import PreparedStatement
 
 log = structlog.get_logger()
 

@@ -1,7 +1,8 @@
 """A final list seen as the last look before the wire will see it: who is held back, who waits.
 
 Sending judges each recipient just before their message (`rollcall.sending.intents`); here all of
-them are counted at once, by the same rules, for a moment that may still be to come.
+them are counted at once, by the same rules, for a moment that may still be to come; and what
+beside its audience would keep the campaign from going out at its time.
 """
 
 from collections import Counter
@@ -11,14 +12,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from rollcall.audience.criteria import DEFAULT_WINDOW_HOURS
+from rollcall.audience.criteria import DEFAULT_WINDOW_HOURS, campaign_criteria
 from rollcall.audience.query import address_column, exclusion_reason
-from rollcall.campaigns.drafts import campaign_criteria
+from rollcall.campaigns.scheduling import check_footer
+from rollcall.config import Settings
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
 from rollcall.models import Campaign, Channel, Person, PersonFacts, QuietHours, Reason, Recipient
 from rollcall.models.types import UTCDateTime
-from rollcall.sending.quiet import QuietRules, read_quiet_rules
+from rollcall.sending.content import QuietRules, read_quiet_rules
+from rollcall.sending.installation import find_hold
+from rollcall.sending.providers import read_provider
+from rollcall.wording import say_time
 
 
 @dataclass
@@ -123,3 +128,27 @@ def _judge_hour(
         look.held_back[Reason.EXPIRED] += people
     else:
         look.wait(people, until)
+
+
+CANT_SEND = ("not_set_up", "failing")
+
+
+def list_obstacles(campaign: Campaign, settings: Settings, moment: datetime) -> list[str]:
+    """Return in sentences what would stop the campaign at `moment`, as things stand now."""
+    zone = campaign.scheduled_timezone or campaign.organisation.timezone
+    found = []
+    if find_hold() is not None:
+        found.append(
+            "Sending is held, because a backup was restored: nothing goes out until a super "
+            "confirms that it may."
+        )
+    provider = read_provider(settings, Channel(campaign.channel), zone)
+    if provider.state in CANT_SEND:
+        found.append(f"{provider.declaration.label}: {provider.sentence}")
+    try:
+        check_footer(campaign, settings.email_provider)
+    except InvalidInput as error:
+        found += error.fields.values()
+    if campaign.not_after is not None and campaign.not_after <= moment:
+        found.append(f"Nothing may go out after {say_time(campaign.not_after, zone)}.")
+    return found

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from rollcall import clock
 from rollcall.actors import Actor, record
+from rollcall.audience.criteria import campaign_criteria
 from rollcall.audience.preview import MessageText, preview_audience
-from rollcall.campaigns.drafts import campaign_criteria, find_campaign
+from rollcall.campaigns.drafts import find_campaign
 from rollcall.campaigns.states import STATE_WORDS
 from rollcall.config import Settings
 from rollcall.errors import Conflict, InvalidInput, TooOften

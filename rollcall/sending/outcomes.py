@@ -22,10 +22,10 @@ from rollcall.models import (
 )
 from rollcall.models.types import IdList, IsOneOf
 from rollcall.people.consent import suppress_addresses
-from rollcall.prepared import PreparedStatement
 from rollcall.providers.base import Outcome, ProviderError
 from rollcall.sending.claims import Claim, renew_claim
 from rollcall.sending.content import Intent
+from rollcall.sql import PreparedStatement
 
 # How often somebody is tried whom the provider refuses for now, and how long in between.
 MOST_TRIES = 5

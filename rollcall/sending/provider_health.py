@@ -14,15 +14,14 @@ import sqlalchemy as sa
 import structlog
 
 from rollcall import clock
+from rollcall.accounts.alerts import alert_admins, settle_alerts
 from rollcall.actors import scheduler_actor
 from rollcall.campaigns.states import change_state
 from rollcall.errors import Conflict
 from rollcall.extensions import db, write
 from rollcall.models import Campaign, CampaignState, ProviderState
-from rollcall.monitoring.alerts import settle_alerts
-from rollcall.monitoring.watch import alert_admins
 from rollcall.providers.base import Provider, ProviderError
-from rollcall.upserts import insert_missing
+from rollcall.sql import insert_missing
 
 log = structlog.get_logger()
 

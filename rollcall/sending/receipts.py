@@ -18,9 +18,8 @@ from rollcall.models import Attempt, Campaign, Channel, EarlyReceipt, Recipient,
 from rollcall.people.consent import suppress_addresses
 from rollcall.people.identity import lock_people
 from rollcall.providers.base import Receipt
-from rollcall.sending.incoming import database_in_reach
 from rollcall.sending.outcomes import take_back_reservation
-from rollcall.sending.references import read_reference
+from rollcall.sending.references import database_in_reach, read_reference
 
 log = structlog.get_logger()
 

@@ -1,13 +1,23 @@
 """How a message is named where the outside sees it: by campaign, person and random token.
 
 The token is new for each attempt and stored with it, so that nobody can make a reference up, and
-what a reference allows needs no key that could be lost.
+what a reference allows needs no key that could be lost. Whatever comes from outside has to prove
+that it is from our gateway, and needs a database in reach.
 """
 
+import hmac
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
+import structlog
+from sqlalchemy.exc import OperationalError
+
 from rollcall.config import Settings
+from rollcall.errors import Busy
+from rollcall.extensions import db
+from rollcall.sending.installation import find_installation
 
 TEST_PERSON = 0  # who a test message is for, as far as its reference goes
 # Read as PostgreSQL can compare it: ids of 31 bits, a token of 63.
@@ -42,3 +52,24 @@ def read_reference(text: str | None) -> Reference | None:
 def unsubscribe_url(settings: Settings, reference: str) -> str:
     """Return the address of the page on which whoever got the message can stop them."""
     return f"{settings.public_url}/u/{reference}"
+
+
+log = structlog.get_logger()
+
+
+@contextmanager
+def database_in_reach() -> Iterator[None]:
+    """Raise Busy where the database is locked or away, so that whoever asked tries again."""
+    try:
+        yield
+    except OperationalError as error:
+        db.session.rollback()
+        log.warning("database busy", reason=str(error.orig))
+        raise Busy("This can't be stored at the moment. Try again in a minute.") from error
+
+
+@database_in_reach()
+def is_webhook_secret(given: str) -> bool:
+    """Return whether this is the secret in the addresses that we give our own gateway."""
+    ours = find_installation().webhook_secret
+    return hmac.compare_digest(given.encode("utf-8", "replace"), ours.encode())

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from rollcall.campaigns.results import AudienceChange
+from rollcall.audience.difference import AudienceChange
 from rollcall.models import Channel, Reason
 from rollcall.sending.last_look import LastLook
 from rollcall.wording import say_change, say_count, say_number, say_people, say_reason, say_time

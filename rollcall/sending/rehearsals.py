@@ -7,19 +7,20 @@ import sqlalchemy as sa
 import structlog
 
 from rollcall import clock
+from rollcall.accounts.settings import LONGEST_HOURS, rehearsal_hours
 from rollcall.actors import Actor, record
-from rollcall.campaigns.document import moment_json
+from rollcall.audience.difference import AudienceChange
 from rollcall.campaigns.drafts import find_campaign
-from rollcall.campaigns.results import AudienceChange, format_cost
+from rollcall.campaigns.results import format_cost
 from rollcall.campaigns.states import STATE_WORDS
 from rollcall.config import Settings
 from rollcall.errors import Conflict
 from rollcall.extensions import db, write
 from rollcall.messages.pricing import DEFAULT_PRICES
 from rollcall.models import Campaign, CampaignState, Organisation, Rehearsal
-from rollcall.organisations.rehearsals import LONGEST_HOURS, rehearsal_hours
 from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
-from rollcall.sending.rehearsing import Due, NotAnyMore, rehearse, store_failure
+from rollcall.sending.rehearsal import Due, NotAnyMore, rehearse, store_failure
+from rollcall.wording import moment_json
 
 log = structlog.get_logger()
 

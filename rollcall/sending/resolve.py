@@ -2,7 +2,7 @@
 
 The difference is stored completely before the first message: who stayed, who joined, who
 left and why. Frozen campaigns need no row rewritten, since the final list begins as the
-estimate.
+estimate. A final list whose sums do not balance is not sent to.
 """
 
 import time
@@ -17,14 +17,21 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from rollcall import clock
 from rollcall.actors import scheduler_actor
-from rollcall.audience.criteria import Criteria
+from rollcall.audience.criteria import Criteria, campaign_criteria
+from rollcall.audience.difference import (
+    count_final,
+    percent_change,
+    restore_estimate,
+    store_difference,
+)
+from rollcall.audience.estimate import audience_snapshot
 from rollcall.audience.funnel import Funnel
 from rollcall.audience.staging import staged_audience
-from rollcall.campaigns.drafts import campaign_criteria
-from rollcall.campaigns.judging import judge_campaign
-from rollcall.campaigns.results import percent_change
+from rollcall.campaigns.alerts import watch_failure, watch_list
+from rollcall.campaigns.guards import judge_campaign
 from rollcall.campaigns.states import change_state
 from rollcall.errors import InvalidInput
+from rollcall.explanations.balance import find_imbalances
 from rollcall.extensions import db, write
 from rollcall.models import (
     AudienceMode,
@@ -35,10 +42,7 @@ from rollcall.models import (
     Recipient,
     RecipientState,
 )
-from rollcall.monitoring.watch import watch_failure, watch_list
 from rollcall.sending.claims import Claim, renew_claim
-from rollcall.sending.difference import count_final, restore_estimate, store_difference
-from rollcall.snapshots.campaigns import audience_snapshot
 from rollcall.wording import say_change, say_people
 
 log = structlog.get_logger()
@@ -265,3 +269,38 @@ def _read_criteria(campaign_id: int) -> Criteria:
     criteria = campaign_criteria(db.session.get_one(Campaign, campaign_id))
     criteria.check_chooses_somebody()
     return criteria
+
+
+WAY_OUT = (
+    "Nothing was sent, since not everybody of the list is accounted for. Cancel it, duplicate it "
+    "and schedule the copy, so that its list is made anew."
+)
+
+
+def is_balanced(claim: Claim) -> bool:
+    """Return whether the final list balances; one that does not waits for a decision instead.
+
+    Raises ClaimLost where the campaign is no longer ours.
+    """
+    campaign = db.session.get_one(Campaign, claim.campaign_id, populate_existing=True)
+    found = find_imbalances(campaign, with_causes=False)
+    if not found:
+        db.session.rollback()
+        return True
+    sentences = [one.sentence for one in found]
+    log.error("list does not balance", campaign_id=claim.campaign_id, imbalances=len(found))
+    blockers = [f"The sums of this list do not balance. {WAY_OUT}", *sentences]
+    with write():
+        renew_claim(claim, CampaignState.PREPARING)
+        change_state(
+            scheduler_actor(claim.organisation_id),
+            claim.campaign_id,
+            "stop_for_review",
+            fence=claim.fence,
+            state_note=" ".join(blockers),
+            guard_verdict={"blockers": blockers, "warnings": []},
+            review_since=clock.now(),
+            owner=None,
+            lease_until=None,
+        )
+    return False

@@ -16,7 +16,6 @@ from rollcall.extensions import db, write
 from rollcall.models import Campaign, CampaignState, Recipient, RecipientState
 from rollcall.providers.base import Provider, ProviderError
 from rollcall.providers.registry import channels_of, provider_for
-from rollcall.sending.balancing import is_balanced
 from rollcall.sending.claims import Claim, ClaimLost, release_claim, renew_claim
 from rollcall.sending.content import Content, Intent, Ready, read_content
 from rollcall.sending.dry_run import send_dry_run
@@ -30,7 +29,6 @@ from rollcall.sending.intents import (
     unclaim_recipients,
     write_intents,
 )
-from rollcall.sending.line import LONGEST_TIMEOUT, Line, slots_of
 from rollcall.sending.outcomes import (
     Finished,
     doubt_unfinished,
@@ -44,7 +42,8 @@ from rollcall.sending.provider_health import (
     reserve_messages,
 )
 from rollcall.sending.receipts import apply_early_receipts
-from rollcall.sending.resolve import resolve_audience
+from rollcall.sending.resolve import is_balanced, resolve_audience
+from rollcall.sending.wire import LONGEST_TIMEOUT, Line, slots_of
 
 log = structlog.get_logger()
 

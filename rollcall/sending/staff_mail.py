@@ -12,10 +12,10 @@ import sqlalchemy as sa
 import structlog
 
 from rollcall import clock
+from rollcall.accounts.alerts import raise_alert, settle_alerts
 from rollcall.config import Settings
 from rollcall.extensions import db, write
 from rollcall.models import Channel, Organisation, StaffMail
-from rollcall.monitoring.alerts import raise_alert, settle_alerts
 from rollcall.providers.base import Connection, OutgoingMessage, ProviderError
 from rollcall.providers.registry import provider_for
 from rollcall.sending.references import TEST_PERSON, write_reference

@@ -1,4 +1,4 @@
-"""One message to a staff member, by the provider that a channel uses: does it work?"""
+"""One message to a staff member, to see whether a channel works; and the simulator's outbox."""
 
 import secrets
 from dataclasses import dataclass
@@ -11,9 +11,11 @@ from rollcall.config import Settings
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db, write
 from rollcall.models import Channel, Organisation, Role, StaffMember
+from rollcall.paging import Page
 from rollcall.people.trial_addresses import read_trial_address
 from rollcall.providers.base import Connection, Outcome, OutgoingMessage, Provider, ProviderError
 from rollcall.providers.registry import channels_of, provider_for
+from rollcall.providers.simulator import OutboxMessage, read_outbox
 from rollcall.sending.content import receipts_url
 from rollcall.sending.provider_health import note_failures, note_success
 from rollcall.sending.references import TEST_PERSON, unsubscribe_url, write_reference
@@ -142,3 +144,29 @@ def write_trial(
         postal_address=organisation.postal_address,
         unsubscribe_url=unsubscribe_url(settings, reference),
     )
+
+
+PAGE = 24
+
+
+def list_outbox(
+    settings: Settings,
+    organisation_id: int,
+    *,
+    campaign_id: int | None = None,
+    before: int | None = None,
+    limit: int = PAGE,
+) -> Page[OutboxMessage]:
+    """Return a page of the organisation's simulated messages, the newest first.
+
+    `campaign_id` narrows them to one campaign, `before` is the id that the page goes on from.
+    """
+    found = read_outbox(
+        settings.outbox_path,
+        organisation_id,
+        campaign_id=campaign_id,
+        before=before,
+        limit=limit + 1,
+    )
+    rows = found[:limit]
+    return Page(rows, str(rows[-1].id) if len(found) > limit else None)

@@ -28,8 +28,7 @@ from rollcall.people.consent import release_addresses, suppress_addresses
 from rollcall.people.facts import hash_address
 from rollcall.people.identity import lock_people
 from rollcall.sending.inbound import await_quiet_wire
-from rollcall.sending.incoming import database_in_reach
-from rollcall.sending.references import TEST_PERSON, Reference, read_reference
+from rollcall.sending.references import TEST_PERSON, Reference, database_in_reach, read_reference
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from typing import Any
 from apiflask import APIFlask
 from werkzeug.test import TestResponse
 
+from rollcall.accounts.tokens import SCOPES, create_token
 from rollcall.actors import actor_for
 from rollcall.extensions import db
 from rollcall.models import Organisation, Role
-from rollcall.organisations.tokens import SCOPES, create_token
 from tests.factories import make_staff
 
 

@@ -3,9 +3,9 @@
 import pytest
 from apiflask import APIFlask
 
+from rollcall.accounts.alerts import raise_alert
 from rollcall.extensions import db, write
 from rollcall.models import Event, Organisation, Person
-from rollcall.monitoring.alerts import raise_alert
 from rollcall.providers.base import Inbound
 from rollcall.sending.inbound import receive_inbound
 from tests.api.client import Program, make_token

@@ -10,7 +10,7 @@ from rollcall.audience.criteria import Criteria
 from rollcall.extensions import db
 from rollcall.models import Campaign, Event, Organisation, Person, Role
 from rollcall.segments.records import SegmentDraft, create_segment
-from rollcall.snapshots.segments import ensure_segment_snapshot
+from rollcall.segments.snapshots import ensure_segment_snapshot
 from tests.api.client import Program, problem_fields
 from tests.factories import attend, make_people, make_staff
 

@@ -34,7 +34,7 @@ from rollcall.models import (
     RecipientState,
 )
 from rollcall.segments.records import SegmentDraft, create_segment, edit_segment
-from rollcall.snapshots.segments import ensure_segment_snapshot
+from rollcall.segments.snapshots import ensure_segment_snapshot
 from tests.audience.test_funnel_properties import (
     EVENTS,
     SENDING_AT,

@@ -17,9 +17,9 @@ from waitress.server import create_server
 
 from app import create_app
 from rollcall import scheduler
+from rollcall.accounts.passwords import hash_password
 from rollcall.extensions import db
 from rollcall.models import Organisation, Role, StaffMember
-from rollcall.organisations.passwords import hash_password
 from tests.conftest import make_settings
 from tests.factories import make_organisation, make_staff
 from tests.web.browser import PASSWORD

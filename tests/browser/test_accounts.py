@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from rollcall.accounts.invitations import invite_staff
+from rollcall.accounts.passwords import hash_password
+from rollcall.accounts.resets import make_reset_link
+from rollcall.accounts.sessions import begin_session
 from rollcall.actors import actor_for
 from rollcall.models import Role
-from rollcall.organisations.invitations import invite_staff
-from rollcall.organisations.passwords import hash_password
-from rollcall.organisations.resets import make_reset_link
-from rollcall.organisations.sessions import begin_session
 from tests.browser.conftest import LAPTOP, PHONE, Site, Window
 from tests.browser.test_accessibility import violations
 from tests.factories import make_staff

@@ -10,12 +10,17 @@ from playwright.sync_api import expect
 
 from rollcall import clock
 from rollcall.actors import actor_for
-from rollcall.audience.criteria import CampaignChoice, Criteria, Reached, SegmentChoice
-from rollcall.campaigns.drafts import campaign_criteria
+from rollcall.audience.criteria import (
+    CampaignChoice,
+    Criteria,
+    Reached,
+    SegmentChoice,
+    campaign_criteria,
+)
 from rollcall.extensions import db
 from rollcall.models import Campaign, Person
 from rollcall.segments.records import SegmentDraft, create_segment
-from rollcall.snapshots.segments import ensure_segment_snapshot
+from rollcall.segments.snapshots import ensure_segment_snapshot
 from tests.browser.conftest import LAPTOP, PHONE, Site, Window
 from tests.factories import attend, make_event, make_people
 

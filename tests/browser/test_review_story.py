@@ -5,11 +5,11 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from rollcall.accounts.passwords import hash_password
 from rollcall.audience.criteria import Criteria
 from rollcall.campaigns.drafts import CampaignDraft, create_campaign
 from rollcall.campaigns.scheduling import schedule_campaign
 from rollcall.models import AudienceMode, Channel, Role, Source
-from rollcall.organisations.passwords import hash_password
 from tests.browser.conftest import PHONE, Site, Window
 from tests.browser.test_campaign_story import make_due
 from tests.factories import attend, make_actor, make_event, make_people, make_staff

@@ -9,17 +9,16 @@ import sqlalchemy as sa
 
 from rollcall.audience.criteria import Criteria, SegmentChoice
 from rollcall.campaigns.drafts import create_campaign, edit_campaign
-from rollcall.campaigns.event_news import list_event_news
-from rollcall.campaigns.held import find_hold_on
-from rollcall.campaigns.holds import find_holding
-from rollcall.campaigns.review import expire_reviews, review_campaign
+from rollcall.campaigns.event_holds import cancel_event, edit_event, find_holding, reopen_event
+from rollcall.campaigns.hold_decisions import find_hold_on, list_event_news
 from rollcall.campaigns.scheduling import cancel_campaign, schedule_campaign
 from rollcall.errors import Conflict, InvalidInput, NotFound
-from rollcall.events.cancelling import cancel_event, reopen_event
-from rollcall.events.records import draft_of_event, edit_event, find_event
+from rollcall.events.records import draft_of_event
 from rollcall.extensions import db
+from rollcall.lookups import find_event
 from rollcall.models import Attendance, AuditEntry, CampaignState, Notice
 from rollcall.segments.records import SegmentDraft, create_segment
+from rollcall.sending.review import expire_reviews, review_campaign
 from tests.campaigns.stage import FRIDAY, SUNDAY, SUNDAY_UTC, Stage
 from tests.campaigns.test_states import put_in_state
 from tests.factories import make_actor, make_event

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rollcall.audience.difference import AudienceChange
 from rollcall.campaigns.guards import (
     DEFAULT_LIMITS,
     GuardLimits,
@@ -15,7 +16,6 @@ from rollcall.campaigns.guards import (
     limits_for,
     read_limits,
 )
-from rollcall.campaigns.results import AudienceChange
 from rollcall.errors import InvalidInput
 from rollcall.models import Role
 

@@ -6,10 +6,9 @@ import pytest
 from apiflask import APIFlask
 
 from rollcall import clock
+from rollcall.audience.comparison import compare_with_now, list_movers
 from rollcall.audience.criteria import Criteria
-from rollcall.campaigns.comparison import compare_with_now
 from rollcall.campaigns.drafts import CampaignDraft, create_campaign, find_campaign
-from rollcall.campaigns.movements import list_movers
 from rollcall.campaigns.scheduling import schedule_campaign
 from rollcall.errors import InvalidInput
 from rollcall.events.attendance import cancel_attendance

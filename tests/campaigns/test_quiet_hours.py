@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 import sqlalchemy as sa
 
+from rollcall.accounts.settings import set_organisation
 from rollcall.audience.criteria import Criteria
 from rollcall.audience.preview import preview_audience
 from rollcall.campaigns.copies import duplicate_campaign
@@ -15,10 +16,10 @@ from rollcall.campaigns.drafts import (
     edit_campaign,
     find_campaign,
 )
-from rollcall.campaigns.progress import Wait, sending_progress
+from rollcall.campaigns.results import Wait, sending_progress
 from rollcall.campaigns.scheduling import schedule_campaign, send_campaign_now
 from rollcall.errors import InvalidInput
-from rollcall.explanations.explaining import explain_campaign
+from rollcall.explanations.explain import explain_campaign
 from rollcall.extensions import db, write
 from rollcall.models import (
     AuditEntry,
@@ -32,9 +33,8 @@ from rollcall.models import (
     RecipientState,
     Role,
 )
-from rollcall.organisations.settings import set_organisation
+from rollcall.sending.content import read_quiet_rules
 from rollcall.sending.due import run_due_campaigns
-from rollcall.sending.quiet import read_quiet_rules
 from tests.campaigns.stage import FRIDAY, SUNDAY, Stage
 from tests.factories import make_actor, make_event, make_people
 

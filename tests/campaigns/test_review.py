@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from rollcall.audience.criteria import Criteria
-from rollcall.campaigns.review import ReviewChanged, expire_reviews, may_approve, review_campaign
 from rollcall.errors import Conflict, InvalidInput, NotAllowed
 from rollcall.extensions import db, write
 from rollcall.models import AudienceMode, Campaign, Organisation, RecipientState, Role, Source
+from rollcall.sending.review import ReviewChanged, expire_reviews, may_approve, review_campaign
 from tests.campaigns.stage import SUNDAY_UTC, Stage, assert_adds_up
 from tests.factories import make_actor, set_facts
 

@@ -16,7 +16,6 @@ from rollcall.campaigns.drafts import (
     create_campaign,
     edit_campaign,
 )
-from rollcall.campaigns.review import review_campaign
 from rollcall.campaigns.scheduling import (
     cancel_campaign,
     pause_campaign,
@@ -36,6 +35,7 @@ from rollcall.models import (
     Source,
 )
 from rollcall.sending.claims import claim_campaign
+from rollcall.sending.review import review_campaign
 from tests.campaigns.stage import FRIDAY, SUNDAY, SUNDAY_UTC, Stage, assert_adds_up
 from tests.factories import make_organisation, make_people, set_facts
 

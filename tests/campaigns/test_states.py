@@ -9,7 +9,6 @@ from apiflask import APIFlask
 
 from rollcall.actors import Actor
 from rollcall.campaigns.drafts import create_campaign, edit_campaign
-from rollcall.campaigns.review import review_campaign
 from rollcall.campaigns.scheduling import (
     cancel_campaign,
     pause_campaign,
@@ -20,6 +19,7 @@ from rollcall.campaigns.states import STATE_WORDS, TRANSITIONS, change_state
 from rollcall.errors import Conflict, NotFound
 from rollcall.extensions import db, write
 from rollcall.models import AuditEntry, Campaign, CampaignState
+from rollcall.sending.review import review_campaign
 from tests.campaigns.stage import SUNDAY, Stage
 from tests.factories import make_actor
 

@@ -7,7 +7,7 @@ import time_machine
 from apiflask import APIFlask
 
 from rollcall.audience.criteria import Criteria
-from rollcall.campaigns.suggestion import suggest_reprocessing
+from rollcall.campaigns.draft_preview import suggest_reprocessing
 from rollcall.models import AudienceMode, Organisation
 from tests.factories import NOON, make_event, make_organisation
 

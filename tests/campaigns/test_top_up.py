@@ -2,9 +2,15 @@
 
 import pytest
 
-from rollcall.audience.criteria import CampaignChoice, Criteria, Reached, SegmentChoice
+from rollcall.audience.criteria import (
+    CampaignChoice,
+    Criteria,
+    Reached,
+    SegmentChoice,
+    campaign_criteria,
+)
 from rollcall.campaigns.copies import preview_top_up, top_up_campaign
-from rollcall.campaigns.drafts import campaign_criteria, edit_campaign
+from rollcall.campaigns.drafts import edit_campaign
 from rollcall.campaigns.scheduling import cancel_campaign, send_campaign_now
 from rollcall.errors import Conflict, NotFound
 from rollcall.models import AudienceMode, Campaign, CampaignState, Role

@@ -10,10 +10,10 @@ from apiflask import APIFlask
 from click.testing import Result
 
 from app import create_app
+from rollcall.accounts.passwords import authenticate
+from rollcall.accounts.tokens import find_token
 from rollcall.extensions import db
 from rollcall.models import AuditEntry, Role, StaffMember
-from rollcall.organisations.login import authenticate
-from rollcall.organisations.tokens import find_token
 from tests.factories import make_organisation, make_staff
 
 

@@ -11,7 +11,7 @@ from rollcall.cli.common import acting
 from rollcall.extensions import db
 from rollcall.models import Campaign, Person
 from rollcall.segments.records import SegmentDraft, create_segment
-from rollcall.snapshots.segments import ensure_segment_snapshot
+from rollcall.segments.snapshots import ensure_segment_snapshot
 from tests.campaigns.stage import SUNDAY_UTC
 from tests.cli.test_story import AT, Shell, create, shell
 

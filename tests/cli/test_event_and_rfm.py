@@ -6,8 +6,8 @@ import pytest
 from apiflask import APIFlask
 from click.testing import Result
 
-from rollcall.events.records import find_event
 from rollcall.extensions import db
+from rollcall.lookups import find_event
 from rollcall.models import Source
 from tests.factories import attend, make_event, make_people, make_person, make_purchase, make_staff
 

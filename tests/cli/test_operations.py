@@ -17,6 +17,7 @@ from apiflask import APIFlask
 from click.testing import Result
 
 from rollcall import clock
+from rollcall.accounts.alerts import list_all_open_alerts, raise_alert
 from rollcall.config import SmtpSettings
 from rollcall.extensions import db, write
 from rollcall.models import (
@@ -28,7 +29,6 @@ from rollcall.models import (
     Role,
 )
 from rollcall.monitoring import doctor
-from rollcall.monitoring.alerts import list_all_open_alerts, raise_alert
 from rollcall.sending.due import run_due_campaigns
 from rollcall.sending.installation import (
     SendMark,

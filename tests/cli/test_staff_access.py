@@ -7,11 +7,11 @@ import sqlalchemy as sa
 from apiflask import APIFlask
 from click.testing import Result
 
+from rollcall.accounts.passwords import authenticate
+from rollcall.accounts.resets import set_password_by_link
+from rollcall.accounts.sessions import begin_session, find_session
 from rollcall.extensions import db
 from rollcall.models import Organisation, Role, StaffMail, StaffMember
-from rollcall.organisations.login import authenticate
-from rollcall.organisations.resets import set_password_by_link
-from rollcall.organisations.sessions import begin_session, find_session
 from tests.factories import make_organisation, make_staff
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:132.0) Gecko/20100101 Firefox/132.0"

@@ -5,16 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from rollcall.campaigns.event_holds import edit_event
 from rollcall.errors import InvalidInput, NotFound
-from rollcall.events.records import (
-    EventDraft,
-    create_event,
-    edit_event,
-    find_event,
-    list_cities,
-    list_events,
-)
+from rollcall.events.records import EventDraft, create_event, list_cities, list_events
 from rollcall.extensions import db
+from rollcall.lookups import find_event
 from rollcall.models import AuditEntry, Event
 from rollcall.paging import write_cursor
 from tests.factories import NOON, attend, make_actor, make_event, make_organisation, make_people

@@ -7,7 +7,6 @@ import sqlalchemy as sa
 from apiflask import APIFlask
 
 from rollcall.audience.criteria import Criteria
-from rollcall.campaigns.review import review_campaign
 from rollcall.demo.story import EMAIL as DEMO
 from rollcall.demo.story import load_story
 from rollcall.events.attendance import cancel_attendance, record_attendance
@@ -25,6 +24,7 @@ from rollcall.models import (
 )
 from rollcall.people.consent import opt_out_person
 from rollcall.people.records import block_person
+from rollcall.sending.review import review_campaign
 from tests.campaigns.stage import Stage
 
 MODES = list(AudienceMode)

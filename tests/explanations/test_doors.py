@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 from apiflask import APIFlask
 
+from rollcall.accounts.passwords import hash_password
+from rollcall.accounts.tokens import create_token
 from rollcall.events.attendance import cancel_attendance, record_attendance
 from rollcall.explanations.causes import CAUSES, say_cause
-from rollcall.explanations.explaining import explain_campaign
+from rollcall.explanations.explain import explain_campaign
 from rollcall.extensions import db
 from rollcall.models import Person, Recipient, RecipientState, Role, Source, StaffMember
-from rollcall.organisations.passwords import hash_password
-from rollcall.organisations.tokens import create_token
 from rollcall.people.records import block_person
 from tests.campaigns.stage import SUNDAY_UTC, Stage
 from tests.factories import make_organisation, make_people, make_staff

@@ -9,7 +9,7 @@ from rollcall.campaigns.drafts import create_campaign
 from rollcall.campaigns.scheduling import cancel_campaign
 from rollcall.errors import NotFound
 from rollcall.events.attendance import cancel_attendance, record_attendance
-from rollcall.explanations.explaining import explain_campaign, list_past, list_planned
+from rollcall.explanations.explain import explain_campaign, list_past, list_planned
 from rollcall.explanations.verdicts import Explanation, Verdict
 from rollcall.extensions import db, write
 from rollcall.models import AudienceMode, Campaign, Channel, LeftOut, Person, Recipient, Source

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from rollcall.campaigns.drafts import find_campaign
 from rollcall.explanations.balance import find_imbalances
 from rollcall.explanations.causes import PROBABLE, count_causes, find_causes
-from rollcall.explanations.explaining import explain_campaign, explain_people
+from rollcall.explanations.explain import explain_campaign, explain_people
 from rollcall.explanations.verdicts import Explanation
 from rollcall.extensions import db
 from rollcall.models import Campaign

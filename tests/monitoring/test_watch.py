@@ -8,9 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from rollcall import clock
+from rollcall.accounts.alerts import alert_admins, raise_alert
 from rollcall.actors import Actor, actor_for
 from rollcall.audience.criteria import Criteria
-from rollcall.campaigns.review import review_campaign
+from rollcall.campaigns.alerts import count_failures, last_reminder, remind_of_reviews
 from rollcall.extensions import db, write
 from rollcall.models import (
     Alert,
@@ -22,10 +23,8 @@ from rollcall.models import (
     StaffMail,
     StaffMember,
 )
-from rollcall.monitoring.alerts import raise_alert
-from rollcall.monitoring.reminders import last_reminder, remind_of_reviews
-from rollcall.monitoring.watch import alert_admins, count_failures
-from rollcall.sending.chores import run_chores
+from rollcall.monitoring.chores import run_chores
+from rollcall.sending.review import review_campaign
 from tests.campaigns.stage import FRIDAY, SUNDAY_UTC, Stage
 from tests.factories import make_organisation, make_staff
 
@@ -178,7 +177,7 @@ def test_what_was_rolled_back_is_told_to_nobody(
     def break_off(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rollcall.monitoring.watch.tell_admins", break_off)
+    monkeypatch.setattr("rollcall.campaigns.alerts.tell_admins", break_off)
     with pytest.raises(KeyboardInterrupt):
         stage.run_on_sunday()
     assert told("review") == {}

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 
+from rollcall.accounts.passwords import hash_password
+from rollcall.accounts.tokens import create_token
 from rollcall.extensions import db
 from rollcall.models import Role
-from rollcall.organisations.passwords import hash_password
-from rollcall.organisations.tokens import create_token
 from rollcall.plans.records import find_plan
 from tests.api.client import Program
 from tests.factories import (

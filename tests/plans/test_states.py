@@ -23,8 +23,8 @@ from rollcall.plans.records import (
     start_production,
     unlock_plan,
 )
+from rollcall.plans.snapshot import capture_plan_snapshot, snapshot_content
 from rollcall.plans.states import TRANSITIONS
-from rollcall.snapshots.plans import capture_plan_snapshot, snapshot_content
 from tests.factories import attend, make_actor, make_people
 from tests.failing import break_everywhere
 from tests.plans.stage import ITEM_TABLES, ITEMS, VERBS, bring_to, items, state_of, stored

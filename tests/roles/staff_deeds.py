@@ -4,15 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 from rollcall import clock
+from rollcall.accounts.alerts import list_open_alerts, raise_alert
+from rollcall.accounts.invitations import invite_staff
+from rollcall.accounts.notices import list_notices, tell_staff
+from rollcall.accounts.passwords import hash_password
+from rollcall.accounts.sessions import begin_session
+from rollcall.accounts.staff import deactivate_staff
+from rollcall.accounts.tokens import create_token
 from rollcall.extensions import write
 from rollcall.models import Role
-from rollcall.monitoring.alerts import list_open_alerts, raise_alert
-from rollcall.organisations.invitations import invite_staff
-from rollcall.organisations.notices import list_notices, tell_staff
-from rollcall.organisations.passwords import hash_password
-from rollcall.organisations.sessions import begin_session
-from rollcall.organisations.staff import deactivate_staff
-from rollcall.organisations.tokens import create_token
 from rollcall.sending.installation import find_installation
 from tests.factories import make_staff
 from tests.roles.deeds import DEEDS, Deed, counted, deed, own_actor, simple

@@ -14,6 +14,7 @@ from apiflask import APIFlask
 from werkzeug.routing import Rule
 
 from blueprints.access import access_of
+from rollcall.accounts.passwords import hash_password
 from rollcall.audience.criteria import Criteria
 from rollcall.campaigns.drafts import CampaignDraft, create_campaign
 from rollcall.campaigns.guards import DEFAULT_LIMITS
@@ -29,7 +30,6 @@ from rollcall.models import (
     StaffMember,
     StaffSession,
 )
-from rollcall.organisations.passwords import hash_password
 from rollcall.sending.due import run_due_campaigns
 from tests.api.client import Program, make_token
 from tests.api.conftest import acme, party  # noqa: F401 (fixtures)

@@ -21,12 +21,12 @@ from rollcall.models import Organisation, Source
 from rollcall.people.details import PersonDraft
 from rollcall.people.records import edit_person
 from rollcall.segments.causes import Cause, Changed
+from rollcall.segments.changed_people import export_moved, list_moved
 from rollcall.segments.comparison import compare_sides
-from rollcall.segments.moved_people import export_moved, list_moved
-from rollcall.segments.moves import Movement
+from rollcall.segments.difference import Movement
 from rollcall.segments.records import SegmentDraft, create_segment, edit_segment, find_segment
 from rollcall.segments.sides import Side, find_side
-from rollcall.snapshots.segments import ensure_segment_snapshot
+from rollcall.segments.snapshots import ensure_segment_snapshot
 from tests.campaigns.stage import Stage
 from tests.factories import make_actor, make_event, make_organisation, make_people, set_facts
 

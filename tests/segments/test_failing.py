@@ -22,7 +22,7 @@ from rollcall.models import (
     SegmentVersion,
 )
 from rollcall.segments.records import SegmentDraft, create_segment
-from rollcall.snapshots.segments import ensure_segment_snapshot
+from rollcall.segments.snapshots import ensure_segment_snapshot
 from tests.campaigns.stage import SUNDAY
 from tests.failing import COMMIT, BrokenStatement, failing_at, failing_commit
 

@@ -14,11 +14,7 @@ from rollcall.segments.records import (
     find_segment,
     list_versions,
 )
-from rollcall.snapshots.segments import (
-    ensure_segment_snapshot,
-    list_snapshots,
-    snapshot_exists,
-)
+from rollcall.segments.snapshots import ensure_segment_snapshot, list_snapshots, snapshot_exists
 
 AT_THE_SHOW = Criteria(events=("show",))
 ON_VIP = Criteria(segment=SegmentChoice("vip"), window_hours=0)

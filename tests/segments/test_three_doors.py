@@ -9,6 +9,7 @@ import time_machine
 from apiflask import APIFlask
 
 from rollcall import clock as real_clock
+from rollcall.accounts.passwords import hash_password
 from rollcall.actors import Actor, actor_for
 from rollcall.audience.criteria import Criteria
 from rollcall.campaigns.drafts import CampaignDraft, create_campaign
@@ -25,10 +26,9 @@ from rollcall.models import (
     SegmentMember,
     SegmentSnapshot,
 )
-from rollcall.organisations.passwords import hash_password
 from rollcall.segments.records import SegmentDraft, create_segment, edit_segment
+from rollcall.segments.snapshots import ensure_segment_snapshot
 from rollcall.sending.due import run_due_campaigns
-from rollcall.snapshots.segments import ensure_segment_snapshot
 from tests.api.client import Program, make_token
 from tests.campaigns.stage import FRIDAY, SUNDAY
 from tests.factories import attend, make_event, make_organisation, make_people, make_staff

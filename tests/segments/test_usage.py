@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from rollcall.audience.criteria import Criteria, SegmentChoice
-from rollcall.campaigns.versions import keep_segment_version
+from rollcall.campaigns.segment_usage import count_scheduled, find_usage, latest_snapshots
+from rollcall.campaigns.segment_versions import keep_segment_version
 from rollcall.errors import NotFound
 from rollcall.extensions import db
 from rollcall.models import CampaignState, Person, SegmentSnapshot
@@ -18,8 +19,7 @@ from rollcall.segments.members import (
     list_members,
 )
 from rollcall.segments.records import SegmentDraft, create_segment, edit_segment, find_segment
-from rollcall.segments.usage import count_scheduled, find_usage, latest_snapshots
-from rollcall.snapshots.segments import ensure_segment_snapshot
+from rollcall.segments.snapshots import ensure_segment_snapshot
 
 ON_VIP = Criteria(segment=SegmentChoice("vip"), window_hours=0)
 AT_THE_SHOW = Criteria(events=("show",), window_hours=0)

@@ -6,13 +6,13 @@ from typing import Any
 import sqlalchemy as sa
 from apiflask import APIFlask
 
+from rollcall.accounts.passwords import hash_password
+from rollcall.accounts.tokens import create_token
 from rollcall.audience.criteria import Criteria, SegmentChoice
 from rollcall.extensions import db
 from rollcall.models import AuditEntry, Campaign, SegmentMember
-from rollcall.organisations.passwords import hash_password
-from rollcall.organisations.tokens import create_token
 from rollcall.segments.records import find_segment, list_versions, listed_people
-from rollcall.snapshots.segments import list_snapshots
+from rollcall.segments.snapshots import list_snapshots
 from tests.api.client import Program
 from tests.campaigns.stage import Stage
 from tests.factories import make_staff

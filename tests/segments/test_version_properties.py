@@ -23,7 +23,7 @@ from rollcall.segments.records import (
     list_versions,
     listed_people,
 )
-from rollcall.snapshots.segments import ensure_segment_snapshot, snapshot_exists
+from rollcall.segments.snapshots import ensure_segment_snapshot, snapshot_exists
 from tests.factories import make_actor, make_event, make_organisation, make_people
 
 PEOPLE = 6

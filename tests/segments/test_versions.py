@@ -9,7 +9,7 @@ from rollcall.audience.criteria import Criteria, SegmentChoice
 from rollcall.campaigns import freezing
 from rollcall.campaigns.drafts import create_campaign
 from rollcall.campaigns.scheduling import cancel_campaign
-from rollcall.campaigns.versions import (
+from rollcall.campaigns.segment_versions import (
     adopt_segment_version,
     compare_with_adopting,
     decide_segment_version,
@@ -19,7 +19,7 @@ from rollcall.errors import Conflict, InvalidInput, NotFound
 from rollcall.extensions import db
 from rollcall.models import AuditEntry, Campaign, Recipient, Role, SegmentMember, SegmentSnapshot
 from rollcall.segments.records import SegmentDraft, create_segment, edit_segment
-from rollcall.snapshots.segments import ensure_segment_snapshot
+from rollcall.segments.snapshots import ensure_segment_snapshot
 from tests.campaigns.stage import SUNDAY
 from tests.factories import make_actor, make_organisation
 from tests.failing import COMMIT, BrokenStatement, failing_at, failing_commit

@@ -12,11 +12,18 @@ from apiflask import APIFlask
 from rollcall.actors import Actor
 from rollcall.campaigns.scheduling import cancel_campaign
 from rollcall.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from rollcall.explanations.explaining import explain_campaign, list_past
+from rollcall.explanations.explain import explain_campaign, list_past
 from rollcall.extensions import db
 from rollcall.models import AuditEntry, Role
-from rollcall.sending.doubt_list import STOPPED, Doubt, count_doubts, list_doubts
-from rollcall.sending.doubts import ask_provider, may_ask_provider, resolve_doubts
+from rollcall.sending.doubts import (
+    STOPPED,
+    Doubt,
+    ask_provider,
+    count_doubts,
+    list_doubts,
+    may_ask_provider,
+    resolve_doubts,
+)
 from tests.campaigns.stage import FRIDAY, Stage, assert_adds_up
 from tests.factories import make_actor, make_organisation
 from tests.providers.gateways import Double

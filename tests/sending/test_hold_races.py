@@ -10,14 +10,15 @@ from apiflask import APIFlask
 
 from rollcall.actors import scheduler_actor
 from rollcall.campaigns.drafts import create_campaign
-from rollcall.campaigns.holds import MOVED, EventChange, hold_campaigns, times_of
-from rollcall.campaigns.review import review_campaign
+from rollcall.campaigns.event_holds import MOVED, EventChange, edit_event, hold_campaigns, times_of
 from rollcall.campaigns.scheduling import schedule_campaign
 from rollcall.campaigns.states import change_state
 from rollcall.errors import Conflict
-from rollcall.events.records import draft_of_event, edit_event, find_event
+from rollcall.events.records import draft_of_event
 from rollcall.extensions import db, write
+from rollcall.lookups import find_event
 from rollcall.sending.claims import claim_campaign
+from rollcall.sending.review import review_campaign
 from tests.campaigns.stage import SUNDAY, SUNDAY_UTC, Stage
 from tests.sending.test_races import PATIENCE, beside
 

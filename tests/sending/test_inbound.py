@@ -27,8 +27,7 @@ from rollcall.people.facts import hash_address
 from rollcall.people.records import add_person
 from rollcall.providers.base import Inbound, Receipt
 from rollcall.sending import inbound as module
-from rollcall.sending.inbound import Reply, await_quiet_wire, receive_inbound
-from rollcall.sending.sessions import session_sink
+from rollcall.sending.inbound import Reply, await_quiet_wire, receive_inbound, session_sink
 from tests.factories import make_actor, make_organisation, make_person
 from tests.sending.wired import put_on_wire
 
@@ -294,6 +293,6 @@ def test_what_a_session_can_not_store_is_raised(app, monkeypatch: pytest.MonkeyP
     def broken(*_: object) -> None:
         raise RuntimeError("no disk")
 
-    monkeypatch.setattr("rollcall.sending.sessions.store_receipt", broken)
+    monkeypatch.setattr("rollcall.sending.inbound.store_receipt", broken)
     with pytest.raises(RuntimeError, match="no disk"):
         session_sink(app, "smpp")(Receipt("delivered", None, "7"))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from rollcall.accounts.settings import set_organisation
 from rollcall.audience.criteria import Criteria
 from rollcall.campaigns.drafts import create_campaign, edit_campaign
 from rollcall.campaigns.scheduling import schedule_campaign
@@ -25,9 +26,8 @@ from rollcall.models import (
     Role,
     StaffMail,
 )
-from rollcall.organisations.settings import set_organisation
+from rollcall.monitoring.chores import run_chores
 from rollcall.sending import rehearsals as rehearsing
-from rollcall.sending.chores import run_chores
 from rollcall.sending.installation import find_installation
 from rollcall.sending.rehearsals import (
     find_due_rehearsals,

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from rollcall.campaigns.review import review_campaign
 from rollcall.campaigns.scheduling import resume_campaign
 from rollcall.errors import Conflict, NotAllowed
 from rollcall.extensions import db, write
@@ -32,6 +31,7 @@ from rollcall.sending.installation import (
     mark_file,
     may_send,
 )
+from rollcall.sending.review import review_campaign
 from tests.campaigns.stage import Stage, assert_adds_up
 from tests.factories import make_actor
 

@@ -16,10 +16,10 @@ import time_machine
 from apiflask import APIFlask
 
 from rollcall import clock
+from rollcall.accounts.notices import queue_mail, tell_staff
 from rollcall.config import Settings
 from rollcall.extensions import db, write
 from rollcall.models import Alert, StaffMail, StaffMember
-from rollcall.organisations.notices import queue_mail, tell_staff
 from rollcall.sending import staff_mail
 from rollcall.sending.staff_mail import send_waiting_mail
 from tests.conftest import make_settings

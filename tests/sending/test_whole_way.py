@@ -19,12 +19,12 @@ import sqlalchemy as sa
 from apiflask import APIFlask
 from smpplib import consts
 
+from rollcall.accounts.passwords import hash_password
 from rollcall.config import Settings, SmppSettings, SmtpSettings
 from rollcall.extensions import db
 from rollcall.models import Attempt, Channel, Person, Role
-from rollcall.monitoring.providers import inbound_address
-from rollcall.organisations.passwords import hash_password
 from rollcall.sending.installation import find_installation
+from rollcall.sending.providers import inbound_address
 from rollcall.sending.references import write_reference
 from tests.factories import make_organisation, make_people, make_person, make_staff
 from tests.providers.doubles import TWILIO_SID, TWILIO_TOKEN, sign

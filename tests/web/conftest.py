@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 
+from rollcall.accounts.passwords import hash_password
 from rollcall.models import Organisation, Role, StaffMember
-from rollcall.organisations.passwords import hash_password
 from tests.factories import make_organisation, make_staff
 from tests.web.browser import PASSWORD, Browser
 from tests.web.campaigns import Desk

@@ -13,24 +13,24 @@ from urllib.parse import urlencode
 from apiflask import APIFlask
 from werkzeug.routing import Rule
 
+from rollcall.accounts.alerts import list_open_alerts, raise_alert
+from rollcall.accounts.notices import list_notices, tell_staff
+from rollcall.accounts.passwords import hash_password
+from rollcall.accounts.sessions import begin_session
+from rollcall.accounts.tokens import create_token
 from rollcall.actors import Actor, actor_for
 from rollcall.audience.criteria import Criteria
 from rollcall.campaigns.drafts import CampaignDraft, create_campaign
 from rollcall.extensions import write
 from rollcall.models import Channel, Organisation, Role, StaffMember
-from rollcall.monitoring.alerts import list_open_alerts, raise_alert
-from rollcall.organisations.notices import list_notices, tell_staff
-from rollcall.organisations.passwords import hash_password
-from rollcall.organisations.sessions import begin_session
-from rollcall.organisations.tokens import create_token
 from rollcall.people.imports import import_people
 from rollcall.people.inbox import list_inbox
 from rollcall.plans.reading import read_items
 from rollcall.plans.records import lock_plan, set_plan, start_production
 from rollcall.providers.base import Inbound
 from rollcall.segments.records import SegmentDraft, create_segment
+from rollcall.segments.snapshots import ensure_segment_snapshot
 from rollcall.sending.inbound import receive_inbound
-from rollcall.snapshots.segments import ensure_segment_snapshot
 from tests.factories import attend, make_event, make_organisation, make_person, make_staff
 from tests.web.browser import PASSWORD, Browser
 

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from apiflask import APIFlask
 
 from app import create_app
+from rollcall.accounts import resets
+from rollcall.accounts.links import withdraw_links
 from rollcall.config import Settings
 from rollcall.extensions import db, write
 from rollcall.models import Role, StaffLink, StaffMail
-from rollcall.organisations import resets
-from rollcall.organisations.links import withdraw_links
-from rollcall.sending.chores import run_chores
+from rollcall.monitoring.chores import run_chores
 from tests.conftest import make_settings
 from tests.providers.mailservers import ScriptedMailServer
 from tests.web.browser import Browser

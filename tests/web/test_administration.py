@@ -5,9 +5,9 @@ import re
 import pytest
 import sqlalchemy as sa
 
+from rollcall.accounts.tokens import find_token
 from rollcall.extensions import db
 from rollcall.models import ApiToken, AuditEntry, Organisation, Role, StaffMember
-from rollcall.organisations.tokens import find_token
 from tests.factories import make_organisation
 from tests.web.browser import Browser
 

@@ -14,13 +14,13 @@ import sqlalchemy as sa
 import time_machine
 from apiflask import APIFlask
 
+from rollcall.accounts.audit_chain import verify_chain
+from rollcall.accounts.audit_words import known_actions, say_action, say_value
+from rollcall.accounts.passwords import hash_password
 from rollcall.actors import Actor, actor_for, record
 from rollcall.campaigns.states import TRANSITIONS
 from rollcall.extensions import db, write
 from rollcall.models import AuditEntry, AuditHead, Organisation, Role, StaffMember
-from rollcall.organisations.audit_words import known_actions, say_action, say_value
-from rollcall.organisations.chain import verify_chain
-from rollcall.organisations.passwords import hash_password
 from tests.api.client import Program, make_token, problem_fields
 from tests.factories import make_organisation, make_staff
 from tests.web.browser import PASSWORD, Browser
@@ -275,7 +275,7 @@ def test_a_file_can_not_act_as_a_formula(trail: Trail):
 
 
 def test_a_large_file_comes_in_batches(trail: Trail, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("rollcall.organisations.audit.EXPORT_BATCH", 3)
+    monkeypatch.setattr("rollcall.accounts.audit.EXPORT_BATCH", 3)
     for number in range(10):
         trail.note(FRIDAY, trail.sue_acts, "rfm.compute", str(number))
     text = trail.browser(trail.sue).get("/audit/export?format=jsonl&action=rfm").text

@@ -2,14 +2,8 @@
 
 import pytest
 
-from rollcall.audience.criteria import Criteria
-from rollcall.campaigns.drafts import (
-    NEEDS_EVENTS,
-    NEEDS_TIME,
-    CampaignDraft,
-    campaign_criteria,
-    edit_campaign,
-)
+from rollcall.audience.criteria import Criteria, campaign_criteria
+from rollcall.campaigns.drafts import NEEDS_EVENTS, NEEDS_TIME, CampaignDraft, edit_campaign
 from rollcall.extensions import db
 from rollcall.models import AudienceMode, Campaign, CampaignState, Channel, OnFailure
 from tests.factories import make_event, make_organisation, make_people

@@ -7,13 +7,19 @@ from typing import Any
 
 import pytest
 
-from rollcall.audience.criteria import CampaignChoice, Criteria, Reached, SegmentChoice
-from rollcall.campaigns.drafts import NEEDS_EVENTS, campaign_criteria
-from rollcall.campaigns.versions import keep_segment_version
+from rollcall.audience.criteria import (
+    CampaignChoice,
+    Criteria,
+    Reached,
+    SegmentChoice,
+    campaign_criteria,
+)
+from rollcall.campaigns.drafts import NEEDS_EVENTS
+from rollcall.campaigns.segment_versions import keep_segment_version
 from rollcall.extensions import db
 from rollcall.models import AudienceMode, Campaign, CampaignState, Person, Role, SegmentSnapshot
 from rollcall.segments.records import SegmentDraft, create_segment, edit_segment
-from rollcall.snapshots.segments import ensure_segment_snapshot
+from rollcall.segments.snapshots import ensure_segment_snapshot
 from tests.factories import attend, make_actor, make_event, make_organisation, make_people
 from tests.web.campaigns import Desk, words
 

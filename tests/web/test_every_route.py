@@ -20,8 +20,8 @@ from blueprints.access import (
     public,
     staff_only,
 )
+from rollcall.accounts.tokens import SCOPES, create_token
 from rollcall.models import Role
-from rollcall.organisations.tokens import SCOPES, create_token
 from tests.web.browser import Browser
 from tests.web.samples import FORMS, MARK, QUERIES, World
 

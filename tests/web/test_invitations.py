@@ -5,12 +5,12 @@ import re
 import pytest
 import sqlalchemy as sa
 
+from rollcall.accounts.invitations import invite_again, invite_staff
+from rollcall.accounts.passwords import hash_password
+from rollcall.accounts.resets import make_reset_link
 from rollcall.actors import actor_for
 from rollcall.extensions import db
 from rollcall.models import AuditEntry, Role, StaffLink, StaffMail, StaffMember
-from rollcall.organisations.invitations import invite_again, invite_staff
-from rollcall.organisations.passwords import hash_password
-from rollcall.organisations.resets import make_reset_link
 from tests.factories import make_actor, make_organisation
 from tests.web.browser import PASSWORD, Browser
 

@@ -7,11 +7,11 @@ import pytest
 import sqlalchemy as sa
 from apiflask import APIFlask
 
+from rollcall.accounts.notices import list_notices, tell_staff
+from rollcall.accounts.passwords import hash_password
 from rollcall.actors import actor_for
 from rollcall.extensions import db, write
 from rollcall.models import AuditEntry, Notice, Role, StaffMember
-from rollcall.organisations.notices import list_notices, tell_staff
-from rollcall.organisations.passwords import hash_password
 from tests.factories import make_organisation, make_staff
 from tests.web.browser import PASSWORD, Browser
 

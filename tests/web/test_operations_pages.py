@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from apiflask import APIFlask
 
 from rollcall import clock
+from rollcall.accounts.alerts import list_open_alerts, raise_alert
 from rollcall.config import Settings, SmtpSettings
 from rollcall.extensions import db, write
 from rollcall.models import (
@@ -23,7 +24,6 @@ from rollcall.models import (
     Role,
     StaffMember,
 )
-from rollcall.monitoring.alerts import list_open_alerts, raise_alert
 from rollcall.sending.installation import find_hold, find_installation
 from tests.factories import make_organisation
 from tests.providers.gateways import Double

@@ -13,7 +13,7 @@ from rollcall.events.attendance import cancel_attendance, record_attendance
 from rollcall.extensions import db, write
 from rollcall.models import Attendance, Organisation, Person, Role, Source
 from rollcall.segments.records import SegmentDraft, create_segment, edit_segment
-from rollcall.snapshots.segments import ensure_segment_snapshot
+from rollcall.segments.snapshots import ensure_segment_snapshot
 from tests.factories import attend, make_event, make_organisation, make_people, make_staff
 from tests.web.browser import Browser
 

@@ -18,7 +18,7 @@ from rollcall.segments.records import (
     listed_people,
     version_criteria,
 )
-from rollcall.snapshots.segments import ensure_segment_snapshot
+from rollcall.segments.snapshots import ensure_segment_snapshot
 from tests.factories import attend, make_people
 from tests.web.campaigns import Desk, words
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from rollcall.folding import fold
 from rollcall.people.identity import city_values, name_values, person_values
 from rollcall.people.reading.people import PersonRow
+from rollcall.text import fold
 
 FIELDS = ("phone", "email", "first_name", "last_name", "city", "country", "timezone")
 _PLACE = ("city", "country", "timezone")

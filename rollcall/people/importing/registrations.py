@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from rollcall.extensions import db
 from rollcall.models import Attendance, Source
 from rollcall.models.types import IdList, IsOneOf
-from rollcall.upserts import insert_missing
+from rollcall.sql import insert_missing
 
 ATTENDING = "attending"
 

@@ -1,0 +1,175 @@
+"""What brought somebody onto a list, or took them off it, as a clause with what shows it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rollcall.explanations.attendance import (
+    Presence,
+    attendances_at,
+    say_attendance,
+    say_cancellation,
+)
+from rollcall.explanations.causes import LEFT_REASONS, NOT_MET, UNKNOWN
+from rollcall.explanations.context import Context
+from rollcall.explanations.evidence import find_audited, find_consents
+from rollcall.explanations.unmet import NOTHING_KEPT
+from rollcall.explanations.verdicts import Evidence
+from rollcall.models import Channel
+from rollcall.segments.causes import either
+
+_BY_REASON = {reason.key for reason in LEFT_REASONS}
+_ATTENDING = ("attended", "registered", "restored", "cancelled")
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Why somebody joined or left, as a clause without a subject."""
+
+    text: str
+    evidence: Evidence | None = None
+
+
+def say_moves(context: Context, causes: Mapping[int, str]) -> dict[int, Moved]:
+    """Return for each person what their cause means for them; a few queries for all of them.
+
+    Causes that are a reason of the funnel are not said here: their evidence is looked up by it.
+    """
+    found: dict[int, Moved] = {}
+    for find in (_find_attending, _find_unblocked, _find_opted_in):
+        found |= find(context, causes)
+    for person_id, cause in causes.items():
+        if person_id not in found and cause not in _BY_REASON:
+            found[person_id] = Moved(_say_cause(context, cause))
+    return found
+
+
+def _find_attending(context: Context, causes: Mapping[int, str]) -> dict[int, Moved]:
+    people = [person_id for person_id, cause in causes.items() if cause in _ATTENDING]
+    records = attendances_at(context, people, _asked_events(context))
+    found = {}
+    for person_id, rows in records.items():
+        shown = _choose(context, causes[person_id], rows)
+        if shown is None:
+            continue
+        if causes[person_id] == "cancelled":
+            text = say_cancellation(context, shown)
+            found[person_id] = Moved(text, shown.cancellation(text))
+        elif causes[person_id] == "restored":
+            found[person_id] = Moved(f"came back to {shown.event} after cancelling")
+        else:
+            text = _say_arrival(context, shown)
+            found[person_id] = Moved(text, shown.arrival(text))
+    return found
+
+
+def _say_arrival(context: Context, shown: Presence) -> str:
+    """Return how the person came, and where the list was frozen from what had been taken before."""
+    text, side = say_attendance(context, shown), context.frozen_side
+    frozen_at = context.campaign.frozen_at
+    if side is None or frozen_at is None or shown.recorded_at > frozen_at:
+        return text
+    return f"{text}, after the snapshot of {context.say(side.moment)} that it was frozen from"
+
+
+def _asked_events(context: Context) -> Sequence[str]:
+    """Return the events that the criteria or their segment ask for."""
+    events = [*context.criteria.events] if context.criteria else []
+    moment = context.campaign.final_at
+    sides = [context.frozen_side, context.segment_side(moment) if moment else None]
+    for side in sides:
+        events += side.criteria.events if side is not None and side.criteria else []
+    return list(dict.fromkeys(events))
+
+
+def _choose(context: Context, cause: str, records: Sequence[Presence]) -> Presence | None:
+    """Return the attendance that shows the cause: the one that is new, or that was cancelled."""
+    frozen_at, final_at = context.campaign.frozen_at, context.campaign.final_at
+    if frozen_at is None or final_at is None:
+        return None
+    if cause == "cancelled":
+        gone = [one for one in records if one.cancelled_at and one.cancelled_at <= final_at]
+        return max(gone, key=lambda one: one.cancelled_at or one.recorded_at, default=None)
+    standing = [one for one in records if one.counted_at(final_at)]
+    if cause == "restored":
+        return standing[0] if standing else None
+    side = context.frozen_side
+    # A list that was frozen from an earlier snapshot knows nobody who came after that.
+    since = min(frozen_at, side.moment) if side is not None else frozen_at
+    key = {"attended": "qr_scan", "registered": "registration"}[cause]
+    new = [one for one in standing if one.recorded_at > since and one.source.key == key]
+    return new[0] if new else None
+
+
+def _find_unblocked(context: Context, causes: Mapping[int, str]) -> dict[int, Moved]:
+    people = [person_id for person_id, cause in causes.items() if cause == "unblocked"]
+    found = {}
+    for row in find_audited(context, people, ("person.unblock",)):
+        if _is_between_lists(context, row.at):
+            text = f"was unblocked on {context.say(row.at)}"
+            found[int(row.object_id)] = Moved(text, Evidence("block", text, row.at))
+    return found
+
+
+def _find_opted_in(context: Context, causes: Mapping[int, str]) -> dict[int, Moved]:
+    people = [person_id for person_id, cause in causes.items() if cause == "opted_in"]
+    found = {}
+    for row in find_consents(context, people):
+        if not row.opted_out and _is_between_lists(context, row.at):
+            text = f"opted in again on {context.say(row.at)} ({row.source})"
+            evidence = Evidence("consent", text, row.at, {"source": row.source})
+            found[row.person_id] = Moved(text, evidence)
+    return found
+
+
+def _is_between_lists(context: Context, moment: datetime) -> bool:
+    frozen_at, final_at = context.campaign.frozen_at, context.campaign.final_at
+    return frozen_at is not None and final_at is not None and frozen_at < moment <= final_at
+
+
+def _say_cause(context: Context, cause: str) -> str:
+    address = "e-mail address" if context.channel == Channel.EMAIL else "phone number"
+    article = "an" if context.channel == Channel.EMAIL else "a"
+    plain = {
+        "attended": "scanned a QR code since",
+        "registered": "registered since",
+        "restored": "came back after cancelling",
+        "cancelled": "no longer attended",
+        "address_added": f"got {article} {address} since",
+        "address_mended": f"got a valid {address} since",
+        "unblocked": "was no longer blocked",
+        "opted_in": "was no longer opted out",
+        "window_passed": f"no longer had a message within the window of {context.hours} h",
+        "no_longer_duplicate": f"no longer shared {article} {address} with somebody listed",
+        "no_longer_excluded": "was no longer excluded",
+        UNKNOWN: NOTHING_KEPT,
+        NOT_MET: "no longer matched the criteria",
+    }
+    if cause in plain:
+        return plain[cause]
+    if cause in ("segment_changed", "entered_segment", "left_segment"):
+        return _say_segment(context, cause)
+    return f"probably by {_say_unkept(context)}, which keeps no history"
+
+
+def _say_segment(context: Context, cause: str) -> str:
+    choice = context.criteria.segment if context.criteria else None
+    name = context.names.segment(choice) if choice else "the segment"
+    before, moment = context.frozen_side, context.campaign.final_at
+    now = context.segment_side(moment) if moment else None
+    if cause == "segment_changed" and before is not None and now is not None:
+        return (
+            f"the segment {name} was at version {now.version} by then, "
+            f"and the list was frozen from version {before.version}"
+        )
+    return f"{'came into' if cause == 'entered_segment' else 'left'} the segment {name}"
+
+
+def _say_unkept(context: Context) -> str:
+    several = [context.criteria] if context.criteria else []
+    moment = context.campaign.final_at
+    for side in (context.frozen_side, context.segment_side(moment) if moment else None):
+        several += [side.criteria] if side is not None and side.criteria else []
+    words = ["another score"] if any(one.scores for one in several) else []
+    words += ["another city"] if any(one.cities for one in several) else []
+    return either(words) if words else "what was changed"

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from rollcall.providers.registry import names_for, read_provider_settings
+from rollcall.providers.registry import is_real, names_for, read_provider_settings
 from rollcall.providers.settings import ProviderSettings, WrongSetting
 from rollcall.providers.simulator import outbox_of
 
@@ -45,6 +45,10 @@ class Settings:
     def outbox_path(self) -> Path:
         """Where the simulator keeps what it was given."""
         return outbox_of(self.instance_path)
+
+    def reaches_people(self, channel: str) -> bool:
+        """Return whether what is sent over the channel reaches people, and is not only kept."""
+        return is_real(self, channel)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":

@@ -74,9 +74,9 @@ def find_provider(chosen: Chosen, name: str) -> Provider:
     return _make(name, values, chosen.instance_path)
 
 
-def declaration_for(chosen: Chosen, channel: str) -> Declaration:
-    """Return what the provider declares that the settings name for the channel."""
-    return provider_for(chosen, channel).declaration
+def is_real(chosen: Chosen, channel: str) -> bool:
+    """Return whether what the channel's provider carries reaches people."""
+    return DECLARATIONS[_choices(chosen)[channel]].real
 
 
 def channels_of(chosen: Chosen, name: str) -> list[str]:

@@ -28,7 +28,7 @@ def bring(
     headers: dict[str, str] | None = None,
     **path: str,
 ) -> Events:
-    """What a request to the route tells; raises what the route raises for one that tells nothing."""
+    """What a request to the route tells; raises what the route does for one that tells nothing."""
     route = route_of(declaration, name)
     given = {name.lower(): value for name, value in (headers or {}).items()}
     if form is not None:

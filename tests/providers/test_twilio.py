@@ -341,9 +341,7 @@ def test_the_double_reports_back_signed_also_before_it_answers(tmp_path: Path):
         assert is_signed(TWILIO_TOKEN, listener.url + target, signature, list(form.items()))
         assert form["MessageSid"] == outcome.provider_message_id
         assert target.endswith(REFERENCE)
-    receipts = [
-        read_receipt(dict(parse_qsl(body.decode()))) for *_, body in listener.requests
-    ]
+    receipts = [read_receipt(dict(parse_qsl(body.decode()))) for *_, body in listener.requests]
     assert [receipt and receipt.status for receipt in receipts] == ["delivered", "sent"]
 
 

@@ -86,7 +86,9 @@ def test_a_body_that_is_no_form_is_vouched_for_by_its_hash(body: bytes):
     signature = sign_request(TOKEN, url)
     assert is_signed(TOKEN, url, signature, body=body)
     assert not is_signed(TOKEN, url, signature, body=body + b"x")
-    assert not is_signed(TOKEN, "https://example.org/a", sign_request(TOKEN, "https://example.org/a"), body=body)
+    assert not is_signed(
+        TOKEN, "https://example.org/a", sign_request(TOKEN, "https://example.org/a"), body=body
+    )
     assert not is_signed("other", url, signature, body=body)
 
 

@@ -20,9 +20,12 @@ from apiflask import APIFlask
 from smpplib import consts
 
 from rollcall.accounts.passwords import hash_password
-from rollcall.config import Settings, SmppSettings, SmtpSettings
+from rollcall.config import Settings
 from rollcall.extensions import db
 from rollcall.models import Attempt, Channel, Person, Role
+from rollcall.providers.registry import find_provider
+from rollcall.providers.smpp.provider import SmppSettings
+from rollcall.providers.smtp.provider import SmtpSettings
 from rollcall.sending.installation import find_installation
 from rollcall.sending.providers import inbound_address
 from rollcall.sending.references import write_reference
@@ -84,17 +87,22 @@ def references(campaign_id: int) -> list[str]:
 # Kannel
 
 
+def kannels_address(served: Served) -> str:
+    """Where Kannel is told to bring what people write."""
+    address = inbound_address(served.settings, find_provider(served.settings, "kannel"))
+    assert address is not None
+    return address.url
+
+
 @contextmanager
 def kannel_running(served: Served, folder: Path) -> Iterator[Network]:
     """Debian's Kannel beside the served application, each knowing the other's address."""
     need_programs(kannel_programs(), "kannel kannel-extras")
-    address = inbound_address(served.settings, "kannel")
-    assert address is not None
-    gateway = RealKannel(folder, inbound=address.partition("?")[0])
+    gateway = RealKannel(folder, inbound=kannels_address(served).partition("?")[0])
     with (
         gateway,
         gateway.open_network() as network,
-        served.over(sms_provider="kannel", kannel=gateway.settings),
+        served.over(gateway.settings),
     ):
         yield network
 
@@ -105,8 +113,7 @@ def heard_by(network: Network, phone: str) -> list[str]:
 
 def test_the_address_for_replies_is_the_same_on_the_page_and_in_the_guide(served: Served):
     """Kannel is set up here with the guide's query; the page must tell people the same one."""
-    address = inbound_address(served.settings, "kannel")
-    assert address is not None
+    address = kannels_address(served)
     documented = re.search(r'^get-url = "([^"]+)"$', DOCUMENT.read_text("utf-8"), re.MULTILINE)
     assert documented
     secret = find_installation().webhook_secret
@@ -202,7 +209,7 @@ def twilio_running(served: Served, folder: Path, *options: str) -> Iterator[Doub
     """Twilio's double beside the served application."""
     with (
         Double(folder / "twilio", "twilio", *options) as double,
-        served.over(sms_provider="twilio", twilio=double.twilio),
+        served.over(double.twilio),
     ):
         yield double
 
@@ -217,7 +224,7 @@ def test_twilios_receipts_beside_and_before_its_answer(
     calls = ("--callbacks", "delivered,sent", *options)
     with (
         Double(folder, "twilio", *calls) as double,
-        served.over(sms_provider="twilio", twilio=double.twilio),
+        served.over(double.twilio),
     ):
         campaign_id = send_now(organisation, people)
         wait_for(lambda: len(callbacks(double)) == 10, 30)
@@ -255,7 +262,7 @@ def test_a_forged_receipt_changes_nothing_while_the_message_is_only_sent(
     people = make_people(organisation, 2)
     with (
         Double(tmp_path / "twilio", "twilio") as double,
-        served.over(sms_provider="twilio", twilio=double.twilio),
+        served.over(double.twilio),
     ):
         campaign_id = send_now(organisation, people)
         await_states(campaign_id, ["sent"] * 2)
@@ -281,7 +288,7 @@ def test_a_stop_signed_by_twilio(served: Served, tmp_path: Path):
     [phone] = phones([person_id])
     with (
         Double(tmp_path / "twilio", "twilio") as double,
-        served.over(sms_provider="twilio", twilio=double.twilio),
+        served.over(double.twilio),
     ):
         url = f"{served.url}/webhooks/twilio/inbound"
 
@@ -315,7 +322,7 @@ def smsc_running(served: Served) -> Iterator[ScriptedSmsc]:
     """An SMSC beside the served application, which sends a receipt after each of its answers."""
     with ScriptedSmsc(receipts="after") as smsc:
         smpp = SmppSettings("127.0.0.1", smsc.port, "app", "secret", "+447700900999")
-        with served.over(sms_provider="smpp", smpp=smpp):
+        with served.over(smpp):
             yield smsc
 
 
@@ -357,7 +364,7 @@ def test_a_receipt_reaches_another_process_before_the_sender_has_its_answer(
     with smsc_running(served) as smsc:
         smpp = SmppSettings("127.0.0.1", smsc.port, "app", "secret", "+447700900999")
         other = Served(launcher, settings, tmp_path)
-        with other.over(sms_provider="smpp", smpp=smpp):
+        with other.over(smpp):
             wait_for(lambda: len([line for line in smsc.lines if line.is_open]) == 2)
             smsc.receipts = "another"
             await_states(send_now(organisation, people), DELIVERED)
@@ -393,7 +400,7 @@ def test_one_click_in_a_mail_opts_out(served: Served, tmp_path: Path):
     keep.mkdir()
     with running_sink(keep=keep) as port:
         smtp = SmtpSettings(f"smtp://127.0.0.1:{port}", "News <news@example.org>")
-        with served.over(email_provider="smtp", smtp=smtp):
+        with served.over(smtp):
             campaign_id = send_now(organisation, people, Channel.EMAIL)
             await_states(campaign_id, ["sent"] * 5)
             mails = wait_for(lambda: read_mails(keep, 5))

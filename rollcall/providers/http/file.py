@@ -170,8 +170,11 @@ class AnswerTable(Table):
 class When(Condition):
     """Of which requests a table speaks, where one address gets several kinds."""
 
-    field: Pointer
-    equals: Annotated[tuple[str, ...], Field(min_length=1)]
+    @model_validator(mode="after")
+    def _names_a_value(self) -> "When":
+        if self.field is None or not self.equals:
+            raise ValueError("names a field, and what its value equals")
+        return self
 
 
 class States(Table):
@@ -304,8 +307,10 @@ class _NotThere(Exception):
     """The environment has no such variable."""
 
 
-def _put_in(value: Any, environ: Mapping[str, str], place: tuple[str, ...], found: list[str]) -> Any:
-    """Return the value with every `{ env = "NAME" }` replaced, and add what was put in to `found`."""
+def _put_in(
+    value: Any, environ: Mapping[str, str], place: tuple[str, ...], found: list[str]
+) -> Any:
+    """Return the value with every `{ env = "NAME" }` replaced; what was put in goes to `found`."""
     if isinstance(value, list):
         return [_put_in(one, environ, place, found) for one in value]
     if not isinstance(value, dict):

@@ -18,10 +18,8 @@ _LONGEST_SEARCHED = 10_000
 
 # Statuses that say by the standards of HTTP that the request was not acted upon, and why: RFC
 # 9110, sections 15.5.2 and 15.5.8, and RFC 6585, section 4. A file's own rules come before them.
-STANDARD_RULES = (
-    Rule(outcome="account", status=("401", "407")),
-    Rule(outcome="too_many", status=("429",)),
-)
+NO_LOG_IN = Rule(outcome="account", status=("401", "407"))
+STANDARD_RULES = (NO_LOG_IN, Rule(outcome="too_many", status=("429",)))
 
 _SENTENCES = {
     "refused": "{label} refused the message.",
@@ -118,7 +116,9 @@ def say_rules(described: Described, outcomes: Mapping[str, str]) -> tuple[str, .
     """Return the rules with these outcomes as sentences for staff."""
     rules = (*described.gateway.answer.rules, *STANDARD_RULES)
     return tuple(
-        f"{_say_rule(rule)}: {outcomes[rule.outcome]}." for rule in rules if rule.outcome in outcomes
+        f"{_say_rule(rule)}: {outcomes[rule.outcome]}."
+        for rule in rules
+        if rule.outcome in outcomes
     )
 
 

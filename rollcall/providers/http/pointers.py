@@ -47,7 +47,9 @@ def find_values(document: Any, pointer: str) -> list[Any]:
     found = [document]
     for step in pointer.split("/")[1:]:
         found = [
-            value for one in found for value in _step(one, step.replace("~1", "/").replace("~0", "~"))
+            value
+            for one in found
+            for value in _step(one, step.replace("~1", "/").replace("~0", "~"))
         ]
     return found
 

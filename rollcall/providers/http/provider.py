@@ -7,7 +7,7 @@ from rollcall.providers.base import Finding, Outcome, OutgoingMessage, ProviderE
 from rollcall.providers.declaration import Declaration, Provider
 from rollcall.providers.http.file import Described, Gateway, Send, read_gateway
 from rollcall.providers.http.filling import fill, fill_text, values_of, write_form, write_json
-from rollcall.providers.http.judging import STANDARD_RULES, fits_status, judge, say_rules
+from rollcall.providers.http.judging import NO_LOG_IN, fits_status, judge, say_rules
 from rollcall.providers.http.proofs import prove
 from rollcall.providers.http.webhooks import INBOUND, REPORTS, ROUTES
 from rollcall.providers.http_line import Address, GatewayLine, HttpLine, read_address
@@ -103,11 +103,12 @@ class HttpProvider(Provider):
             answer = line.ask("GET", address.target, _AGENT | proof)
         finally:
             line.close()
+        said = f"{address.authority} answers {answer.status}"
         if fits_status(table.status, answer.status):
-            return Finding(True, f"{address.authority} answers {answer.status}, as it should.")
-        if any(fits_status(rule.status, answer.status) for rule in STANDARD_RULES[:1]):
-            return Finding(False, f"{address.authority} does not accept the log-in: check send.auth.")
-        return Finding(False, f"{address.authority} answers {answer.status}: check check.url.")
+            return Finding(True, f"{said}, as it should.")
+        if fits_status(NO_LOG_IN.status, answer.status):
+            return Finding(False, f"{said}: it does not accept the log-in. Check send.auth.")
+        return Finding(False, f"{said} and not {' or '.join(table.status)}: check check.url.")
 
 
 @dataclass(frozen=True)

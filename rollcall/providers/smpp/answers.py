@@ -7,29 +7,29 @@ SETTINGS = "SMPP_HOST, SMPP_PORT, SMPP_SYSTEM_ID and SMPP_PASSWORD"
 LOST = "no_answer"
 UNSENT = "not_sent"
 
-_BIND_LATER = {
+_BIND_LATER: dict[int, str] = {
     Status.RALYBND: "The account is logged in elsewhere, as often as it may be",
     Status.RSYSERR: "The service has trouble of its own",
     Status.RTHROTTLED: "The service asks to come back later",
     Status.RMSGQFUL: "The service's queue is full",
 }
-_LATER_FOR_ALL = {
+_LATER_FOR_ALL: dict[int, str] = {
     Status.RTHROTTLED: "Messages are sent faster than the account allows",
     Status.RMSGQFUL: "The service's queue for this account is full",
     Status.RINVBNDSTS: "The service does not see us as logged in",
 }
 # Trouble that the service meets with one message, and says is not for good.
-_LATER = {
+_LATER: dict[int, str] = {
     Status.RSYSERR: "The service had trouble of its own with this message",
     Status.RX_T_APPN: "The service can't take this message at present",
 }
-_NEVER_FOR_ALL = {
+_NEVER_FOR_ALL: dict[int, str] = {
     Status.RINVSRCADR: "SMPP_FROM is not a sender that the service lets us use",
     Status.RINVSRCTON: "SMPP_FROM is not of a kind that the service lets us use",
     Status.RINVSRCNPI: "SMPP_FROM is not of a kind that the service lets us use",
     Status.RINVSERTYP: "The service does not let this account send text messages",
 }
-_NEVER = {
+_NEVER: dict[int, str] = {
     Status.RINVDSTADR: "The service does not take this telephone number",
     Status.RINVDSTTON: "The service does not take telephone numbers of this kind",
     Status.RINVDSTNPI: "The service does not take telephone numbers of this kind",

@@ -220,9 +220,7 @@ class Session:
             answer = self._take_waiting(pdu.sequence)
             if answer is not None:
                 # A nack is a refusal even where it carries no status.
-                status = pdu.status or (
-                    Status.RUNKNOWNERR if pdu.command == GENERIC_NACK else 0
-                )
+                status = pdu.status or (Status.RUNKNOWNERR if pdu.command == GENERIC_NACK else 0)
                 answer.settle(Fate.ANSWERED, status, read_message_id(pdu.body))
         elif pdu.command == DELIVER_SM:
             self._deliveries.put(pdu)

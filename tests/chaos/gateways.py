@@ -13,7 +13,14 @@ from rollcall.models import Channel
 from rollcall.providers.smpp.provider import SmppSettings
 from rollcall.providers.smtp.provider import SmtpSettings
 from tests.providers.chosen import carried_by
-from tests.providers.gateways import ROOT, SENDER, Double, RealKannel, kannel_programs
+from tests.providers.gateways import (
+    ROOT,
+    SENDER,
+    DescribedDouble,
+    Double,
+    RealKannel,
+    kannel_programs,
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,13 @@ def twilio_double(settings: Settings, folder: Path) -> Iterator[Wire]:
     with Double(folder, "twilio") as double:
         changed = carried_by(settings, double.twilio)
         yield Wire(changed, Channel.SMS, lambda: _logged(double))
+
+
+@contextmanager
+def described_gateway(settings: Settings, folder: Path) -> Iterator[Wire]:
+    """A gateway that a file describes: Vonage, as our documents set it up."""
+    with DescribedDouble(folder, "vonage") as double:
+        yield Wire(carried_by(settings, double.settings), Channel.SMS, lambda: _logged(double))
 
 
 def _logged(double: Double) -> list[str]:
@@ -108,6 +122,7 @@ WIRES = {
     "twilio": twilio_double,
     "smtp": mail_server,
     "smpp": smsc,
+    "http": described_gateway,
     "kannel (Debian's)": real_kannel,
 }
 

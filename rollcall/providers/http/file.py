@@ -10,13 +10,22 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import regex
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from rollcall.providers.http.filling import check_fields, check_template, escape
 from rollcall.providers.http.pointers import check_pointer
 from rollcall.providers.http_line import read_address
 
 _MOST_SAID = 3  # mistakes at once
+_SHORTEST_SECRET = 4  # shorter ones stand in ordinary words
 _STATUS = re.compile(r"[1-5](xx|[0-9]{2})")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 # Texts in these are templates; an environment variable put there is taken as it is.
@@ -58,6 +67,9 @@ HeaderName = Annotated[str, AfterValidator(_check_header)]
 HeaderText = Annotated[str, AfterValidator(lambda text: check_template(text, ("reference", "to")))]
 StatusText = Annotated[str, AfterValidator(_check_status)]
 Filled = Annotated[str, Field(min_length=1)]
+OneIsAList = BeforeValidator(lambda value: value if isinstance(value, (list, tuple)) else [value])
+Words = Annotated[tuple[str, ...], OneIsAList]
+Statuses = Annotated[tuple[StatusText, ...], OneIsAList]
 
 
 class Table(BaseModel):
@@ -123,25 +135,15 @@ class Condition(Table):
     """What must hold: of a value, that it is one of some, or that a pattern is found in it."""
 
     field: Pointer | None = None
-    equals: tuple[str, ...] = ()
+    equals: Words = ()
     matches: Pattern | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_is_a_list(cls, values: Any) -> Any:
-        if isinstance(values, dict):
-            return {
-                name: [value] if name in ("equals", "status") and _is_one(value) else value
-                for name, value in values.items()
-            }
-        return values
 
 
 class Rule(Condition):
     """Which answers have which outcome: all that it names must hold."""
 
     outcome: Literal["accepted", "refused", "opted_out", "later", "too_many", "account", "doubt"]
-    status: tuple[StatusText, ...] = ()
+    status: Statuses = ()
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> "Rule":
@@ -159,6 +161,7 @@ class AnswerTable(Table):
     code: Pointer | None = None
     text: Pointer | None = None
     rules: tuple[Rule, ...] = Field(min_length=1)
+    codes: dict[str, Filled] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _something_is_accepted(self) -> "AnswerTable":
@@ -180,10 +183,10 @@ class When(Condition):
 class States(Table):
     """The gateway's words for what became of a message."""
 
-    sent: tuple[str, ...] = ()
-    delivered: tuple[str, ...] = ()
-    failed: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = ()
+    sent: Words = ()
+    delivered: Words = ()
+    failed: Words = ()
+    ignored: Words = ()
 
     @model_validator(mode="after")
     def _each_means_one_thing(self) -> "States":
@@ -207,7 +210,8 @@ class ReceiptTable(Table):
     code: Pointer | None = None
     text: Pointer | None = None
     states: States
-    opted_out: tuple[str, ...] = ()
+    codes: dict[str, Filled] = Field(default_factory=dict)
+    opted_out: Words = ()
 
 
 class InboundTable(Table):
@@ -215,25 +219,18 @@ class InboundTable(Table):
 
     when: When | None = None
     each: Pointer = ""
-    id: Annotated[tuple[Pointer, ...], Field(min_length=1)]
+    id: Annotated[tuple[Pointer, ...], OneIsAList, Field(min_length=1)]
     sender: Pointer
     to: Pointer | None = None
     text: Pointer
     reply: Literal["none", "body"] = "none"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_id_is_a_list(cls, values: Any) -> Any:
-        if isinstance(values, dict) and isinstance(values.get("id"), str):
-            return values | {"id": [values["id"]]}
-        return values
 
 
 class CheckTable(Table):
     """What is asked to see whether the gateway is there and lets us in; sends nothing."""
 
     url: Url
-    status: tuple[StatusText, ...] = ("2xx",)
+    status: Statuses = ("2xx",)
 
 
 class Gateway(Table):
@@ -247,7 +244,6 @@ class Gateway(Table):
     inbound: InboundTable | None = None
     proof: Proof | None = None
     check_with: CheckTable | None = Field(default=None, alias="check")
-    codes: dict[str, Filled] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _receipts_can_be_told(self) -> "Gateway":
@@ -299,7 +295,8 @@ def read_gateway(path: str, environ: Mapping[str, str]) -> Described | None:
     except _NotThere as error:
         raise ValueError(f"{path}: {error}") from error
     proofs = (gateway.send.auth, gateway.proof)
-    secrets = {*found, *(secret for proof in proofs if proof for secret in proof.secrets)}
+    said = (*found, *(secret for proof in proofs if proof for secret in proof.secrets))
+    secrets = {secret for secret in said if len(secret) >= _SHORTEST_SECRET}
     return Described(json.dumps(tables, sort_keys=True, default=str), gateway, tuple(secrets))
 
 
@@ -334,7 +331,3 @@ def _say_mistakes(error: ValidationError) -> str:
         said = "is no name that is known here" if one["type"] == "extra_forbidden" else said
         mistakes.append(f"{place}: {said}." if place else f"{said}.")
     return " ".join(mistakes[:_MOST_SAID])
-
-
-def _is_one(value: Any) -> bool:
-    return isinstance(value, (str, int)) and not isinstance(value, bool)

@@ -87,7 +87,7 @@ def _describe(described: Described, answer: Answer, document: Any, outcome: str)
     table, label = described.gateway.answer, described.gateway.label
     code = hide(find_text(document, table.code), described)[:_LONGEST_CODE] or str(answer.status)
     text = _SENTENCES[outcome].format(label=label, status=answer.status)
-    known = described.gateway.codes.get(code)
+    known = table.codes.get(code)
     said = hide(find_text(document, table.text), described)[:_LONGEST_TEXT]
     if known:
         text = known

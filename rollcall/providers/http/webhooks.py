@@ -118,7 +118,7 @@ def _read_receipt(
     code = hide(find_text(one, table.code), described)[:40] or status[:40]
     said = hide(find_text(one, table.text), described)[:160]
     text = f"{described.gateway.label} could not deliver the message."
-    known = described.gateway.codes.get(code)
+    known = table.codes.get(code)
     text = known or (f"{text} It says: {said}" if said else text)
     stopped = code in table.opted_out or status in table.opted_out
     return Receipt("failed", reference, message_id, code, text, stopped)

@@ -131,16 +131,18 @@ class ScriptedSmsc(socketserver.ThreadingTCPServer):
 
     def deliver(self, content: bytes, **fields: Any) -> int:
         """Send a deliver_sm over the newest bound line; gives the status of its answer."""
-        before = len(self.delivered)
-        self.post(content, **fields)
-        wait_until(lambda: len(self.delivered) > before)
-        return self.delivered[before]
+        line, number = self.post(content, **fields)
+        wait_until(lambda: number in line.answered)
+        return line.answered[number]
 
-    def post(self, content: bytes, **fields: Any) -> None:
-        """Send a deliver_sm over the newest bound line, and wait for nothing."""
+    def post(self, content: bytes, **fields: Any) -> tuple["_Line", int]:
+        """Send a deliver_sm over the newest bound line, and wait for nothing.
+
+        Gives the line and the number by which the answer will be known from any other.
+        """
         wait_until(lambda: any(line.is_open for line in self.lines))
         [*_, line] = [line for line in self.lines if line.is_open]
-        line.deliver(content, **fields)
+        return line, line.deliver(content, **fields)
 
     def drop_lines(self) -> None:
         """Reset every line that is open."""
@@ -168,6 +170,7 @@ class _Line(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         self.numbers = _Numbers()
         self.is_open = False
+        self.answered: dict[int, int] = {}  # the statuses of our deliveries, by their numbers
         self.writing = threading.Lock()
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.server.lines.append(self)
@@ -222,12 +225,12 @@ class _Line(socketserver.BaseRequestHandler):
             self.deliver(receipt_text(taken.message_id), esm_class=4)
 
     def _report_elsewhere(self, taken: Submitted) -> None:
-        before = len(self.server.delivered)
         [line, *_] = [line for line in self.server.lines if line.is_open and line is not self]
-        line.deliver(receipt_text(taken.message_id), esm_class=4)
-        wait_until(lambda: len(self.server.delivered) > before)
+        number = line.deliver(receipt_text(taken.message_id), esm_class=4)
+        wait_until(lambda: number in line.answered)
 
     def on_deliver_sm_resp(self, pdu: Any) -> None:
+        self.answered[pdu.sequence] = pdu.status
         self.server.delivered.append(pdu.status)
 
     def on_enquire_link(self, pdu: Any) -> None:
@@ -240,7 +243,7 @@ class _Line(socketserver.BaseRequestHandler):
         self.is_open = False
         self._answer(pdu, "unbind_resp", 0)
 
-    def deliver(self, content: bytes, **fields: Any) -> None:
+    def deliver(self, content: bytes, **fields: Any) -> int:
         usual = {
             "source_addr_ton": 1,
             "source_addr_npi": 1,
@@ -253,6 +256,7 @@ class _Line(socketserver.BaseRequestHandler):
             "deliver_sm", client=self.numbers, short_message=content, **(usual | fields)
         )
         self._write(pdu)
+        return pdu.sequence
 
     def drop(self) -> None:
         self.is_open = False

@@ -28,6 +28,8 @@ from rollcall.models import (
     Role,
 )
 from rollcall.monitoring import doctor
+from rollcall.providers.http.provider import HttpSettings
+from rollcall.providers.settings import read_settings
 from rollcall.providers.smtp.provider import SmtpSettings
 from rollcall.sending.due import run_due_campaigns
 from rollcall.sending.installation import (
@@ -39,7 +41,14 @@ from rollcall.sending.installation import (
 )
 from tests.factories import attend, make_event, make_organisation, make_people, make_staff
 from tests.providers.chosen import carried_by
-from tests.providers.gateways import ROOT, Double, free_ports
+from tests.providers.gateways import (
+    GATEWAYS,
+    LOG_INS,
+    ROOT,
+    DescribedDouble,
+    Double,
+    free_ports,
+)
 
 Run = Callable[..., Result]
 
@@ -310,6 +319,32 @@ def test_providers_are_listed_checked_and_tried(run: Run, kannel: Double):
     refused = run("provider", "test", "sms", "--phone", "416 555 0123")
     assert refused.exit_code == 1
     assert "Kannel did not take it." in refused.stderr
+
+
+def test_a_gateway_that_a_file_describes(app: APIFlask, run: Run, tmp_path: Path):
+    make_staff(Role.SUPER, make_organisation("acme"))
+    with DescribedDouble(tmp_path / "vonage", "vonage") as vonage:
+        use(app, vonage.settings)
+        shown = json.loads(run("provider", "list", "--json").stdout)
+        assert (shown[0]["provider"], shown[0]["label"]) == ("http", "Vonage")
+        for name, end in (("inbound_address", "/inbound"), ("receipts_address", "/receipts")):
+            assert shown[0][name].startswith("http://127.0.0.1:5000/webhooks/http/")
+            assert shown[0][name].endswith(end)
+            assert shown[1][name] is None
+        listed = run("provider", "list").output
+        assert f"       receipts are to come to {shown[0]['receipts_address']}" in listed
+        assert to_mend(run) == {}, "a gateway on this machine needs no outside address"
+        assert run("provider", "check", "sms").exit_code == 0
+        tried = run("provider", "test", "sms", "--phone", "416 555 0123")
+        assert tried.output == "Vonage took it. It should be there in a minute.\n"
+        vonage.behave("500")
+        doubtful = run("provider", "test", "sms", "--phone", "416 555 0123")
+        assert "Nobody can know whether Vonage took it." in doubtful.stderr
+    environ = {"HTTP_PROVIDER_FILE": str(GATEWAYS / "vonage.toml"), **LOG_INS}
+    use(app, read_settings(HttpSettings, environ))
+    assert "Vonage reports there what became" in to_mend(run)["PUBLIC_URL"]
+    use(app, HttpSettings(None))
+    assert "HTTP_PROVIDER_FILE is not set" in to_mend(run)["HTTP gateway (sms)"]
 
 
 def test_a_check_that_finds_something_fails(app: APIFlask, run: Run):

@@ -29,7 +29,7 @@ from rollcall.providers.smtp.provider import SmtpSettings
 from rollcall.sending.installation import find_hold, find_installation
 from tests.factories import make_organisation
 from tests.providers.chosen import carried_by
-from tests.providers.gateways import Double
+from tests.providers.gateways import LOG_INS, DescribedDouble, Double
 from tests.web.browser import Browser
 from tests.web.campaigns import Desk, words
 
@@ -157,6 +157,30 @@ def test_the_addresses_to_enter_work_when_a_gateway_asks_them(
     assert (
         "http://127.0.0.1:5000/webhooks/twilio/inbound" in log_in(Role.ADMIN).get("/providers").text
     )
+
+
+def test_a_gateway_that_a_file_describes_is_shown_checked_and_tried(
+    app: APIFlask, log_in: LogIn, tmp_path: Path
+):
+    with DescribedDouble(tmp_path / "phone", "sms-gate") as phone:
+        use(app, phone.settings)
+        browser = log_in(Role.ADMIN)
+        page = browser.get("/providers").text
+        text = words(page)
+        assert "Text messages: Android phone" in text
+        assert "0.5 messages a second" in text
+        assert "503 with /error is QueueLimitExceeded: too many requests" in text
+        secret = find_installation().webhook_secret
+        for route in ("inbound", "receipts"):
+            assert f"/webhooks/http/{secret}/{route}" in page
+        assert text.count("by which Android phone proves itself") == 2
+        assert not any(word in page for word in LOG_INS.values() if len(word) > 3)
+        assert secret not in log_in(Role.STAFF).get("/providers").text
+        checked = words(browser.post("/providers/check", {"channel": "sms"}).text)
+        assert "In order: 127.0.0.1:" in checked
+        browser.post("/providers/test", {"channel": "sms", "address": "416 555 0123"})
+        assert "Android phone took it." in words(browser.get("/providers").text)
+        assert [line["address"] for line in phone.requests()] == ["", "+14165550123"]
 
 
 def test_a_check_shows_what_was_found(app: APIFlask, log_in: LogIn, kannel: Double):

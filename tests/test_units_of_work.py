@@ -37,8 +37,9 @@ from rollcall.sending.staff_mail import send_waiting_mail
 from rollcall.sending.wire import Line
 from tests.campaigns.stage import Stage
 from tests.factories import make_organisation, make_people, make_staff
-from tests.providers.gateways import ROOT, end_process, free_ports, is_open, wait_for
+from tests.providers.gateways import ROOT, end_process, free_ports, is_open
 from tests.sending.served import Visitor, send_now
+from tests.waiting import wait_for
 
 PASSWORD = "a long password for tests"
 PEOPLE = 1_500  # their messages alone leave a log of 20 MB that is never emptied
@@ -84,10 +85,10 @@ class Watcher:
         """Return once what was open a moment ago has ended, however slow the machine is."""
         db.session.rollback()  # our own would be in the way as well
         if self._engine.dialect.name == "sqlite":
-            wait_for(self._log_can_be_emptied, 30)
+            wait_for(self._log_can_be_emptied)
             return
         seen = self._open_transactions()
-        wait_for(lambda: not seen & self._open_transactions(), 30)
+        wait_for(lambda: not seen & self._open_transactions())
 
     def _log_can_be_emptied(self) -> bool:
         with self._engine.connect() as connection:
@@ -123,7 +124,7 @@ def await_completed(campaign_id: int) -> None:
         query = sa.select(Campaign.state).where(Campaign.id == campaign_id)
         return db.session.scalars(query).one() == CampaignState.COMPLETED
 
-    wait_for(completed, 120)
+    wait_for(completed)
     db.session.rollback()
 
 
@@ -148,7 +149,7 @@ def test_a_server_leaves_no_transaction_open(
     [port] = free_ports(1)
     url = f"http://127.0.0.1:{port}"
     with running(settings, tmp_path, "serve", "--port", str(port)) as process:
-        wait_for(lambda: is_open(port) or process.poll() is not None, 60)
+        wait_for(lambda: is_open(port) or process.poll() is not None)
         log = (tmp_path / "process.log").read_text("utf-8")
         assert process.poll() is None, log
         assert "There is no organisation yet" not in log
@@ -293,7 +294,7 @@ SLEEP_BY_THEMSELVES = (
     "rollcall/extensions.py",
     "rollcall/providers/",
     "rollcall/scheduler.py",
-    "rollcall/sending/line.py",
+    "rollcall/sending/wire.py",
     "rollcall/monitoring/backup_postgresql.py",
 )
 

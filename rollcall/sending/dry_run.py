@@ -31,7 +31,8 @@ from rollcall.models import (
     TrialMessage,
 )
 from rollcall.people.trial_addresses import has_opted_out
-from rollcall.providers.base import OutgoingMessage, Provider
+from rollcall.providers.base import OutgoingMessage
+from rollcall.providers.declaration import Provider
 from rollcall.sending.claims import Claim, renew_claim
 from rollcall.sending.content import Content, prepare_message, read_content
 from rollcall.sending.provider_health import read_standing, reserve_messages
@@ -208,7 +209,7 @@ class _DryRun:
             return None
         organisation = db.session.get_one(Organisation, self._claim.organisation_id)
         asked = Trial(channel, self._address, ready.subject, ready.text, self._claim.campaign_id)
-        return trial_id, write_trial(self._settings, organisation, self._provider.name, asked)
+        return trial_id, write_trial(self._settings, organisation, self._provider, asked)
 
 
 def _store_answer(trial_id: int, error: str | None) -> None:

@@ -14,7 +14,8 @@ from rollcall.config import Settings
 from rollcall.errors import Conflict
 from rollcall.extensions import db, end_reading, pause, write
 from rollcall.models import Campaign, CampaignState, Recipient, RecipientState
-from rollcall.providers.base import Provider, ProviderError
+from rollcall.providers.base import ProviderError
+from rollcall.providers.declaration import Provider
 from rollcall.providers.registry import channels_of, provider_for
 from rollcall.sending.claims import Claim, ClaimLost, release_claim, renew_claim
 from rollcall.sending.content import Content, Intent, Ready, read_content
@@ -296,7 +297,7 @@ class _Sending:
         if not finished:
             return
         opt_out_at_carrier(finished)
-        if self._provider.declaration.receipts == "session":
+        if self._provider.declaration.ids_in_receipts:
             ids = [one.outcome.provider_message_id for one in finished]
             apply_early_receipts(self._provider.name, [found for found in ids if found])
         if grave := _grave_errors(finished):

@@ -55,7 +55,7 @@ def send_waiting_mail(settings: Settings) -> int:
         .order_by(StaffMail.not_before, StaffMail.id)
         .limit(AT_ONCE)
     ).all()
-    if settings.email_provider == "simulator":
+    if not settings.reaches_people(Channel.EMAIL):
         _drop_secrets()
     if not waiting:
         return 0

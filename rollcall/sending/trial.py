@@ -13,7 +13,8 @@ from rollcall.extensions import db, end_reading, write
 from rollcall.models import Channel, Organisation, Role, StaffMember
 from rollcall.paging import Page
 from rollcall.people.trial_addresses import read_trial_address
-from rollcall.providers.base import Connection, Outcome, OutgoingMessage, Provider, ProviderError
+from rollcall.providers.base import Connection, Outcome, OutgoingMessage, ProviderError
+from rollcall.providers.declaration import Provider
 from rollcall.providers.registry import channels_of, provider_for
 from rollcall.providers.simulator import OutboxMessage, read_outbox
 from rollcall.sending.content import receipts_url
@@ -41,7 +42,7 @@ def send_trial(actor: Actor, settings: Settings, channel: Channel, address: str 
     to = read_trial_address(organisation, channel, typed)
     provider = provider_for(settings, channel)
     trial = _write(organisation, channel, to)
-    message = write_trial(settings, organisation, provider.name, trial)
+    message = write_trial(settings, organisation, provider, trial)
     outcome = hand_over(settings, provider, message)
     error = outcome.error
     with write():
@@ -120,7 +121,7 @@ class Trial:
 
 
 def write_trial(
-    settings: Settings, organisation: Organisation, provider: str, trial: Trial
+    settings: Settings, organisation: Organisation, provider: Provider, trial: Trial
 ) -> OutgoingMessage:
     """Return the message as the provider is given it, for nobody as far as its reference goes.
 

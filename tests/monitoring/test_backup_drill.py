@@ -24,8 +24,9 @@ from tests.chaos.senders import is_alive
 from tests.conftest import make_settings
 from tests.factories import make_organisation, make_people
 from tests.migrations.databases import Databases, move
-from tests.providers.gateways import ROOT, free_ports, is_open, wait_for
+from tests.providers.gateways import ROOT, free_ports, is_open
 from tests.sending.served import Launcher, ask, send_now
+from tests.waiting import wait_for
 
 PEOPLE = 3_000  # at the rate below more than is sent before the server is killed
 RATE = "60"
@@ -93,7 +94,7 @@ def serving(settings: Settings, folder: Path) -> Iterator[str]:
     with Launcher(folder / "launcher") as launcher:
         pid = launcher.launch(replace(settings, scheduler=True), port, log)
         try:
-            wait_for(lambda: is_open(port) or not is_alive(pid), 60)
+            wait_for(lambda: is_open(port) or not is_alive(pid))
             assert is_alive(pid), log.read_text("utf-8")
             yield f"http://127.0.0.1:{port}"
         finally:
@@ -130,11 +131,11 @@ def test_the_drill(own: Settings, run: Run, tmp_path: Path):
     let_go()
 
     with serving(own, tmp_path):
-        wait_for(lambda: len(sent(own)) > 20, 60)
+        wait_for(lambda: len(sent(own)) > 20)
         taken = run(back_up)
         assert taken.returncode == 0, taken.stderr
         at_backup = len(sent(own))
-        wait_for(lambda: len(sent(own)) > at_backup + 20, 60)
+        wait_for(lambda: len(sent(own)) > at_backup + 20)
         refused = run(restore)
         assert refused.returncode == 1
         assert "in use" in refused.stderr
@@ -164,7 +165,7 @@ def test_the_drill(own: Settings, run: Run, tmp_path: Path):
         db.session.remove()
         confirmed = run(confirm)
         assert confirmed.returncode == 0, confirmed.stderr
-        wait_for(lambda: state_of(meanwhile) == CampaignState.COMPLETED, 60)
+        wait_for(lambda: state_of(meanwhile) == CampaignState.COMPLETED)
         assert state_of(campaign_id) == CampaignState.PAUSED
     assert sent(own)[len(when_killed) :] == [sent(own)[-1]], "only what was written afterwards"
 

@@ -7,7 +7,7 @@ from types import FrameType
 from wsgiref.types import WSGIApplication
 
 import click
-from flask import Flask, current_app
+from flask import Flask, current_app, has_app_context
 from flask.cli import with_appcontext
 from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
@@ -46,7 +46,8 @@ def serve_app(app: Flask, host: str, port: int, threads: int, greeting: str = ""
     if not (settings.secret_key or settings.demo):
         raise ConfigError("SECRET_KEY is not set: set it to a long random text, and keep it")
     signal.signal(signal.SIGTERM, _stop_serving)
-    db.session.remove()  # what was read for the greeting must not stay open for months
+    if has_app_context():
+        db.session.remove()  # what was read for the greeting must not stay open for months
     try:
         server = make_server(app, host, port, threads)
     except OSError as error:

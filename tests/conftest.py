@@ -34,13 +34,30 @@ hypothesis.settings.load_profile("rollcall")
 ROOM_IN_MEMORY = 2 * 1024**3  # what all workers together may need, several times over
 
 
+# What `--database both` runs on SQLite only, since what it tests lies above the database.
+ONCE = {
+    "browser": "page scripts, layout and accessibility; tests/web asks for the same pages on both",
+    "roles": "who may do what; what they then do is tested on both in its own folder",
+}
+FOLDER = Path(__file__).parent
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database",
-        choices=("sqlite", "postgresql"),
+        choices=("sqlite", "postgresql", "both"),
         default=os.environ.get("TEST_DATABASE", "sqlite"),
-        help="which database the tests run on",
+        help="which database the tests run on; both: those that open one run on each",
     )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """With `--database both`, run on each what opens a database, and all else once."""
+    chosen = metafunc.config.getoption("--database")
+    if chosen == "both" and "database_kind" in metafunc.fixturenames:
+        above = metafunc.definition.path.relative_to(FOLDER).parts[0] in ONCE
+        kinds = ["sqlite"] if above else ["sqlite", "postgresql"]
+        metafunc.parametrize("database_kind", kinds, indirect=True, scope="session")
 
 
 def pytest_configure() -> None:
@@ -60,7 +77,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave to the run on SQLite what opens no database and would only be the same again."""
-    if config.getoption("--database") == "sqlite":
+    if config.getoption("--database") != "postgresql":
         return
     same = [item for item in items if "database_kind" not in getattr(item, "fixturenames", ())]
     if len(same) < len(items):
@@ -99,7 +116,7 @@ def routes_compiled_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def database_kind(request: pytest.FixtureRequest) -> str:
-    return request.config.getoption("--database")
+    return getattr(request, "param", request.config.getoption("--database"))
 
 
 @pytest.fixture(scope="session")

@@ -81,6 +81,7 @@ lock: .venv/bin/uv ## Lock the dependencies anew, from pyproject.toml.
 
 chaos: install-dev ## Kill processes while they send, against real gateways, on both databases (minutes).
 	$(BIN)/python -m tests.chaos.storm
+	ROLLCALL_TEST_WORLDS=10 $(BIN)/pytest -q -n $(CORES) tests/explanations/test_histories.py
 	ROLLCALL_TEST_RACES=1000 ROLLCALL_TEST_WRITERS_SECONDS=60 \
 		$(BIN)/pytest -q tests/sending/test_failing_databases.py --database sqlite
 	ROLLCALL_TEST_RACES=1000 ROLLCALL_TEST_WRITERS_SECONDS=60 \

@@ -62,6 +62,16 @@ class NestedTransaction(RuntimeError):
 
 
 @contextmanager
+def beginning_as_writer() -> Iterator[None]:
+    """Let a transaction that begins in this block take SQLite's write lock with its BEGIN."""
+    token = _begin_as_writer.set(True)
+    try:
+        yield
+    finally:
+        _begin_as_writer.reset(token)
+
+
+@contextmanager
 def write() -> Iterator[None]:
     """Run the block as one transaction that may write: committed at its end, or nothing happened.
 
@@ -72,11 +82,8 @@ def write() -> Iterator[None]:
     if session.info.get("writing"):
         raise NestedTransaction("one public verb is one transaction")
     session.commit()
-    token = _begin_as_writer.set(True)
-    try:
+    with beginning_as_writer():
         session.connection()
-    finally:
-        _begin_as_writer.reset(token)
     session.info["writing"] = True
     try:
         yield

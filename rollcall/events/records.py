@@ -1,7 +1,6 @@
 """Events: created, edited, found and listed."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +17,7 @@ from rollcall.extensions import db, write
 from rollcall.models import Event, Organisation
 from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_moment_cursor, write_cursor
 from rollcall.people.reading.cells import clean_cell
+from rollcall.text import normalize
 from rollcall.walltime import resolve_wall_time
 
 LONGEST_SLUG = 80
@@ -188,7 +188,7 @@ def _is_taken(organisation_id: int, slug: str) -> bool:
 
 def _free_slug(organisation_id: int, name: str) -> str:
     """Make a slug of the name, with a number at its end where there is such an event already."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    plain = normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     base = re.sub(r"[^a-z0-9]+", "-", plain)[: LONGEST_SLUG - 8].strip("-") or "event"
     slug, number = base, 1
     while _is_taken(organisation_id, slug):

@@ -8,12 +8,9 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
 from rollcall import clock
@@ -21,15 +18,14 @@ from rollcall.config import Settings
 from rollcall.extensions import db
 from rollcall.models import Channel
 from rollcall.monitoring.doctor_sending import examine_sending
+from rollcall.monitoring.doctor_tables import TABLES, examine_tables
 from rollcall.monitoring.doctor_trail import examine_trail
 from rollcall.monitoring.findings import Line, good, mend
 from rollcall.providers.registry import channels_of, provider_for
 
-MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 LEAST_FREE = 500 * 1024 * 1024  # bytes
 SHORTEST_KEY = 16  # characters
 MOST_DIFFERENCE = 2.0  # seconds between the database's clock and ours
-TABLES = "tables"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -144,7 +140,7 @@ def _check_database(settings: Settings) -> list[Line]:
     kind = urlsplit(settings.database_url).scheme.partition("+")[0]
     name = "SQLite" if kind == "sqlite" else "PostgreSQL"
     try:
-        current = _current_revisions()
+        tables = examine_tables()
         difference = _clock_difference() if name == "PostgreSQL" else 0.0
     except DBAPIError as error:
         said = (str(error.orig).strip() or "no reason given").splitlines()[0]
@@ -155,7 +151,7 @@ def _check_database(settings: Settings) -> list[Line]:
                 "Start it, or correct DATABASE_URL.",
             )
         ]
-    lines = [good("database", f"{name} answers."), _judge_revisions(current)]
+    lines = [good("database", f"{name} answers."), *tables]
     if abs(difference) > MOST_DIFFERENCE:
         lines.append(
             mend(
@@ -169,11 +165,6 @@ def _check_database(settings: Settings) -> list[Line]:
     return lines
 
 
-def _current_revisions() -> set[str]:
-    with db.engine.connect() as connection:
-        return set(MigrationContext.configure(connection).get_current_heads())
-
-
 def _clock_difference() -> float:
     """Return how many seconds the database is ahead of us, as near as one question can tell."""
     with db.engine.connect() as connection:
@@ -182,19 +173,6 @@ def _clock_difference() -> float:
         after = clock.now()
     assert theirs is not None
     return (theirs - (before + (after - before) / 2)).total_seconds()
-
-
-def _judge_revisions(current: set[str]) -> Line:
-    heads = set(ScriptDirectory(str(MIGRATIONS)).get_heads())
-    if current == heads:
-        return good(TABLES, "They are as this version needs them.")
-    if not current:
-        return mend(TABLES, "There are none yet.", "Create them: flask db upgrade")
-    return mend(
-        TABLES,
-        f"They are of another version ({', '.join(sorted(current))}).",
-        "Take a backup, then bring them up to date: flask db upgrade",
-    )
 
 
 def _check_providers(settings: Settings) -> Iterable[Line]:

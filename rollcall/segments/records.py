@@ -11,6 +11,7 @@ from rollcall import clock
 from rollcall.actors import Actor, record
 from rollcall.audience.criteria import MAX_PEOPLE, Criteria, criteria_from_text
 from rollcall.audience.membership import read_shape
+from rollcall.audience.named import store_version_names
 from rollcall.errors import Conflict, InvalidInput, NotFound
 from rollcall.extensions import db, write
 from rollcall.models import Person, Segment, SegmentKind, SegmentListing, SegmentVersion
@@ -224,6 +225,7 @@ def add_version(
     db.session.add(version)
     segment.version = number
     db.session.flush()
+    store_version_names(segment.organisation_id, version.id, definition)
     if people is not None:
         _list_people(
             version.id,

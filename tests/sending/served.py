@@ -17,9 +17,9 @@ import sys
 import traceback
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -59,14 +59,20 @@ class Answer:
 
     status: int
     text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Visitor:
     """Asks over HTTP and keeps cookies, as a browser does."""
 
     def __init__(self) -> None:
-        cookies = http.cookiejar.CookieJar()
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
+        self._jar = http.cookiejar.CookieJar()
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._jar))
+
+    @property
+    def cookies(self) -> str:
+        """What stands in the header of a request that is made by hand."""
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self._jar)
 
     def ask(
         self, url: str, form: dict[str, str] | None = None, headers: dict[str, str] | None = None
@@ -76,10 +82,10 @@ class Visitor:
         request = urllib.request.Request(url, body, headers or {})
         try:
             with self._opener.open(request, timeout=HANGS) as response:
-                return Answer(response.status, response.read().decode())
+                return Answer(response.status, response.read().decode(), response.headers)
         except urllib.error.HTTPError as error:
             with error:
-                return Answer(error.code, error.read().decode())
+                return Answer(error.code, error.read().decode(), error.headers)
 
     def log_in(self, url: str, email: str, password: str) -> Answer:
         """Log in at the page, with the token that its form carries."""
@@ -134,10 +140,11 @@ class Served:
             assert is_alive(pid), self.log.read_text("utf-8")
             yield
         finally:
-            _end(pid)
+            end_process(pid)
 
 
-def _end(pid: int) -> None:
+def end_process(pid: int) -> None:
+    """End a process that serves, as an operator does."""
     if is_alive(pid):
         os.kill(pid, signal.SIGTERM)
     try:

@@ -228,10 +228,10 @@ def rejected_table(run: ImportRun) -> Iterator[list[str]]:
     yield ["Line", "Reason", *(run.mapping or {}).get("header", [])]
     last = 0
     while rows := list_rejected(run, last, _REJECTED_AT_ONCE):
-        for row in rows:
-            yield [str(row.line), row.reason, *(_harmless(cell) for cell in row.raw)]
         last = rows[-1].line
-        db.session.expunge_all()
+        for row in rows:
+            db.session.expunge(row)
+            yield [str(row.line), row.reason, *(_harmless(cell) for cell in row.raw)]
 
 
 def _harmless(cell: str) -> str:

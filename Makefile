@@ -17,7 +17,7 @@ DEMO_REFUSES := +16475550130 +19055550117
 DEMO := ROLLCALL_DEMO=on ROLLCALL_SCHEDULER=on ROLLCALL_SIMULATOR_REFUSES="$(DEMO_REFUSES)" \
 	DEMO_SPEED=$(DEMO_SPEED)
 
-.PHONY: demo demo-reset run install install-dev quick test test-any-day check format lock bench chaos help
+.PHONY: demo demo-reset run install install-dev quick test test-some-days test-any-day check format lock bench chaos help
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -61,6 +61,16 @@ test: install-dev ## Run every test, on SQLite and on PostgreSQL what opens a da
 
 quick: install-dev ## Run what needs a minute: SQLite, no browser, no gateways, no other processes.
 	$(BIN)/pytest -q -n $(CORES) --dist worksteal -m "not browser and not processes and not thorough"
+
+# What depends most on the day: sessions, wall-clock times, quiet hours, processes.
+SOME_TESTS := tests/web/test_quiet_hours.py tests/web/test_event_changes.py tests/web/test_sessions.py \
+	tests/web/test_event_pages.py tests/cli/test_story.py tests/cli/test_quiet_hours.py \
+	tests/api/test_quiet_hours.py tests/accounts/test_invitations.py tests/sending/test_processes.py \
+	tests/test_walltime.py
+
+test-some-days: install-dev ## Run a few of the tests on three of those days.
+	$(BIN)/python -m tests.moved_clock --days fall-back new-year in-five-years -- \
+		-n $(TESTERS) --dist worksteal $(SOME_TESTS)
 
 test-any-day: install-dev ## Run the tests with the clock moved to days that are hard (an hour).
 	$(BIN)/python -m tests.moved_clock -- -n $(TESTERS) --dist worksteal

@@ -39,6 +39,23 @@ ONCE = {
     "browser": "page scripts, layout and accessibility; tests/web asks for the same pages on both",
     "roles": "who may do what; what they then do is tested on both in its own folder",
 }
+# What `make quick` leaves out besides the browser's tests, by the marker that says why.
+NOT_QUICK = {
+    "processes": """
+        cli/test_operations.py providers sending/test_doubts.py sending/test_failing_databases.py
+        sending/test_failing_gateways.py sending/test_failing_processes.py
+        sending/test_processes.py sending/test_staff_mail.py sending/test_storm.py
+        sending/test_whole_way.py web/test_account_mails.py web/test_downloads.py
+        web/test_operations_pages.py
+    """.split(),
+    "thorough": """
+        api/test_access.py api/test_description.py audience/test_funnel_properties.py
+        audience/test_segment_properties.py explanations/test_histories.py migrations roles
+        segments/test_comparison_properties.py segments/test_version_properties.py
+        sending/test_difference.py sending/test_rehearsal_properties.py test_growth.py
+        web/test_every_route.py
+    """.split(),
+}
 FOLDER = Path(__file__).parent
 
 
@@ -61,10 +78,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_configure() -> None:
-    """Keep the databases in memory where there is room: half of the time went to waiting for disks.
+    """Check the lists above, and keep the databases in memory where there is room.
 
-    The settings stay those of the product, SQLite's synchronous = FULL among them.
+    Half of the time went to waiting for disks. The settings stay those of the product, SQLite's
+    synchronous = FULL among them.
     """
+    for name in (name for names in (ONCE, *NOT_QUICK.values()) for name in names):
+        if not (FOLDER / name).exists():
+            raise pytest.UsageError(f"tests/conftest.py names {name}, which is nowhere")
     memory = Path("/dev/shm")
     if memory.is_dir() and shutil.disk_usage(memory).free > ROOM_IN_MEMORY:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
@@ -72,6 +93,13 @@ def pytest_configure() -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     return f"database: {config.getoption('--database')}"
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what is not quick."""
+    for marker, names in NOT_QUICK.items():
+        if any((FOLDER / name) in (item.path, *item.path.parents) for name in names):
+            item.add_marker(marker)
 
 
 @pytest.hookimpl(trylast=True)

@@ -34,20 +34,58 @@ hypothesis.settings.load_profile("rollcall")
 ROOM_IN_MEMORY = 2 * 1024**3  # what all workers together may need, several times over
 
 
+# What `--database both` runs on SQLite only, since what it tests lies above the database.
+ONCE = {
+    "browser": "page scripts, layout and accessibility; tests/web asks for the same pages on both",
+    "roles": "who may do what; what they then do is tested on both in its own folder",
+}
+# What `make quick` leaves out besides the browser's tests, by the marker that says why.
+NOT_QUICK = {
+    "processes": """
+        cli/test_operations.py providers sending/test_doubts.py sending/test_failing_databases.py
+        sending/test_failing_gateways.py sending/test_failing_processes.py
+        sending/test_processes.py sending/test_staff_mail.py sending/test_storm.py
+        sending/test_whole_way.py web/test_account_mails.py web/test_downloads.py
+        web/test_operations_pages.py
+    """.split(),
+    "thorough": """
+        api/test_access.py api/test_description.py audience/test_funnel_properties.py
+        audience/test_segment_properties.py explanations/test_histories.py migrations roles
+        segments/test_comparison_properties.py segments/test_version_properties.py
+        sending/test_difference.py sending/test_rehearsal_properties.py test_growth.py
+        web/test_every_route.py
+    """.split(),
+}
+FOLDER = Path(__file__).parent
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database",
-        choices=("sqlite", "postgresql"),
+        choices=("sqlite", "postgresql", "both"),
         default=os.environ.get("TEST_DATABASE", "sqlite"),
-        help="which database the tests run on",
+        help="which database the tests run on; both: those that open one run on each",
     )
 
 
-def pytest_configure() -> None:
-    """Keep the databases in memory where there is room: half of the time went to waiting for disks.
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """With `--database both`, run on each what opens a database, and all else once."""
+    chosen = metafunc.config.getoption("--database")
+    if chosen == "both" and "database_kind" in metafunc.fixturenames:
+        above = metafunc.definition.path.relative_to(FOLDER).parts[0] in ONCE
+        kinds = ["sqlite"] if above else ["sqlite", "postgresql"]
+        metafunc.parametrize("database_kind", kinds, indirect=True, scope="session")
 
-    The settings stay those of the product, SQLite's synchronous = FULL among them.
+
+def pytest_configure() -> None:
+    """Check the lists above, and keep the databases in memory where there is room.
+
+    Half of the time went to waiting for disks. The settings stay those of the product, SQLite's
+    synchronous = FULL among them.
     """
+    for name in (name for names in (ONCE, *NOT_QUICK.values()) for name in names):
+        if not (FOLDER / name).exists():
+            raise pytest.UsageError(f"tests/conftest.py names {name}, which is nowhere")
     memory = Path("/dev/shm")
     if memory.is_dir() and shutil.disk_usage(memory).free > ROOM_IN_MEMORY:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
@@ -57,10 +95,17 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"database: {config.getoption('--database')}"
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what is not quick."""
+    for marker, names in NOT_QUICK.items():
+        if any((FOLDER / name) in (item.path, *item.path.parents) for name in names):
+            item.add_marker(marker)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave to the run on SQLite what opens no database and would only be the same again."""
-    if config.getoption("--database") == "sqlite":
+    if config.getoption("--database") != "postgresql":
         return
     same = [item for item in items if "database_kind" not in getattr(item, "fixturenames", ())]
     if len(same) < len(items):
@@ -99,7 +144,7 @@ def routes_compiled_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def database_kind(request: pytest.FixtureRequest) -> str:
-    return request.config.getoption("--database")
+    return getattr(request, "param", request.config.getoption("--database"))
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+SITE = Path(__file__).parent / "moved"
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 # The moment at which the tests begin, in UTC, and the zone of the process.
@@ -56,6 +57,7 @@ def environment_on(day: str, compiled: str) -> dict[str, str]:
         "FAKETIME": f"{offset:+.0f}",
         # What is waited for, and how long something took, has nothing to do with the date.
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "PYTHONPATH": os.pathsep.join([str(SITE), *filter(None, [os.environ.get("PYTHONPATH")])]),
         # Files seem to be of that day as well, so that what was compiled is out of date.
         "PYTHONPYCACHEPREFIX": compiled,
     }

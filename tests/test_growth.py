@@ -47,7 +47,7 @@ from rollcall.people.reading.mapping import propose_mapping
 from rollcall.people.reading.people import PersonRow, Rejection, read_people_rows
 from rollcall.people.reading.phones import looks_like_phone, normalise_phone
 from rollcall.people.reading.places import read_country, read_timezone
-from rollcall.people.reading.statuses import read_standing
+from rollcall.people.reading.statuses import read_status
 from rollcall.people.reading.table import Table, _labels
 from rollcall.people.reading.times import read_moment
 from rollcall.providers.smtp.answers import read_code
@@ -108,7 +108,7 @@ FUNCTIONS: dict[Callable[[str], Any], tuple[str, ...]] = {
     clean_cell: ("é", '="a"'),
     heading_key: ("E-mail é",),
     split_name: ("Lee, Sarah",),
-    read_standing: ("checked in",),
+    read_status: ("checked in",),
     read_country: ("Canada",),
     read_timezone: ("America/Toronto",),
     read_amount: ("CAD 1,234.50",),

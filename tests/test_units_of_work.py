@@ -32,9 +32,9 @@ from rollcall.models import Campaign, CampaignState, Organisation
 from rollcall.providers.simulator import Simulator
 from rollcall.sending import runner
 from rollcall.sending.due import run_due_campaigns
-from rollcall.sending.provider_health import SOUND, Standing, read_standing
+from rollcall.sending.provider_health import SOUND, ProviderHealth, read_health
 from rollcall.sending.staff_mail import send_waiting_mail
-from rollcall.sending.wire import Line
+from rollcall.sending.wire import Wire
 from tests.campaigns.stage import Stage
 from tests.factories import make_organisation, make_people, make_staff
 from tests.providers.gateways import ROOT, end_process, free_ports, is_open
@@ -231,7 +231,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         monkeypatch.setattr(owner, name, watched)
 
     watch(clock, "sleep")
-    watch(Line, "collect")
+    watch(Wire, "collect")
     watch(Simulator, "connect")
     return found
 
@@ -252,8 +252,8 @@ def test_a_campaign_whose_provider_rests_meanwhile_collects_with_nothing_open(
     """That it rests is found out by reading, while the first batch is still on the wire."""
     standing = [SOUND, replace(SOUND, resting_until=clock.now() + timedelta(hours=1))]
 
-    def rest_after_the_first_batch(name: str) -> Standing:
-        read_standing(name)
+    def rest_after_the_first_batch(name: str) -> ProviderHealth:
+        read_health(name)
         return standing.pop(0) if len(standing) > 1 else standing[0]
 
     monkeypatch.setattr(runner, "read_standing", rest_after_the_first_batch)

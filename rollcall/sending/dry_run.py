@@ -35,8 +35,8 @@ from rollcall.providers.base import OutgoingMessage
 from rollcall.providers.declaration import Provider
 from rollcall.sending.claims import Claim, renew_claim
 from rollcall.sending.content import Content, prepare_message, read_content
-from rollcall.sending.provider_health import read_standing, reserve_messages
-from rollcall.sending.trial import Trial, describe_outcome, hand_over, write_trial
+from rollcall.sending.provider_health import read_health, reserve_messages
+from rollcall.sending.trial import TrialText, describe_outcome, hand_over, write_trial
 from rollcall.sending.wire import LONGEST_TIMEOUT
 
 log = structlog.get_logger()
@@ -161,7 +161,7 @@ class _DryRun:
     def wait_for_turn(self) -> DryRunEnd | None:
         """Wait until the provider's rate allows a message; returns how to end where it can't be."""
         while not self._stop.is_set():
-            standing = read_standing(self._provider.name)
+            standing = read_health(self._provider.name)
             if standing.resting_until is not None:
                 return DryRunEnd(complete=False, until=standing.resting_until)
             if not self._rate:
@@ -208,7 +208,9 @@ class _DryRun:
         if gone:
             return None
         organisation = db.session.get_one(Organisation, self._claim.organisation_id)
-        asked = Trial(channel, self._address, ready.subject, ready.text, self._claim.campaign_id)
+        asked = TrialText(
+            channel, self._address, ready.subject, ready.text, self._claim.campaign_id
+        )
         return trial_id, write_trial(self._settings, organisation, self._provider, asked)
 
 

@@ -42,7 +42,7 @@ class SendMark:
 
 
 @dataclass(frozen=True)
-class Hold:
+class InstallationHold:
     """That nothing goes out any more, since when, and why."""
 
     at: datetime
@@ -71,14 +71,14 @@ def find_installation() -> Installation:
     return found
 
 
-def find_hold() -> Hold | None:
+def find_hold() -> InstallationHold | None:
     """Return since when and why nothing goes out, or None where nothing is held; writes nothing."""
     row = db.session.execute(
         sa.select(Installation.held_at, Installation.held_reason).where(
             Installation.id == 1, Installation.held_at.is_not(None)
         )
     ).one_or_none()
-    return Hold(row.held_at, row.held_reason) if row else None
+    return InstallationHold(row.held_at, row.held_reason) if row else None
 
 
 def installation_document() -> dict[str, Any]:

@@ -326,12 +326,12 @@ def test_how_a_request_proves_itself(tmp_path: Path):
 def test_a_message_of_several_parts_is_taken_when_all_are(statuses: list[str | None]):
     """Written as plain Python: what the file's rules for Vonage come to."""
     from rollcall.providers.http.judging import find_rule
-    from rollcall.providers.http_line import Answer
+    from rollcall.providers.http_line import HttpResponse
 
     environ = {"HTTP_PROVIDER_FILE": str(GATEWAYS / "vonage.toml"), **LOG_INS}
     gateway = read_settings(HttpSettings, environ).described.gateway  # type: ignore[union-attr]
     document = {"messages": [{} if one is None else {"status": one} for one in statuses]}
-    answer = Answer(200, {}, json.dumps(document).encode())  # type: ignore[arg-type]
+    answer = HttpResponse(200, {}, json.dumps(document).encode())  # type: ignore[arg-type]
     rule = find_rule(gateway.answer, answer, document)
     expected = None
     if statuses and set(statuses) == {"0"}:

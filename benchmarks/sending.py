@@ -39,7 +39,8 @@ from rollcall.campaigns.scheduling import send_campaign_now
 from rollcall.config import Settings
 from rollcall.extensions import db
 from rollcall.models import Campaign, Channel, Person, Role
-from rollcall.providers.base import Declaration, Outcome, OutgoingMessage, Provider
+from rollcall.providers.base import Outcome, OutgoingMessage
+from rollcall.providers.declaration import Declaration, Provider
 from rollcall.providers.registry import provider_for
 from rollcall.sending import runner
 from rollcall.sending.due import run_due_campaigns

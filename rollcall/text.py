@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Literal
 
 import regex
@@ -20,6 +21,20 @@ def make_slug(name: str) -> str:
     plain = normalize("NFKD", name).encode("ascii", "ignore").decode()
     words = re.findall(r"[a-z0-9]+", plain.lower())
     return "-".join(words)[:LONGEST_SLUG].strip("-")
+
+
+def free_slug(name: str, otherwise: str, is_taken: Callable[[str], bool]) -> str:
+    """Return a slug for a name, with a number at its end where it is taken already.
+
+    `otherwise` serves for a name of which no slug can be made.
+    """
+    base = make_slug(name) or otherwise
+    slug, number = base, 1
+    while is_taken(slug):
+        number += 1
+        end = f"-{number}"
+        slug = base[: LONGEST_SLUG - len(end)].rstrip("-") + end
+    return slug
 
 
 def check_slug(slug: str, field: str = "slug") -> str:

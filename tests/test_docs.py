@@ -9,7 +9,8 @@ from apiflask import APIFlask
 
 from rollcall.cli import COMMANDS
 from rollcall.cli.reference import write_reference
-from rollcall.config import EMAIL_PROVIDERS, SMS_PROVIDERS, Settings
+from rollcall.config import Settings
+from rollcall.providers.registry import names_for
 
 ROOT = Path(__file__).parents[1]
 
@@ -64,7 +65,7 @@ def test_every_setting_that_is_read_is_documented():
     guides = [ROOT / "docs" / name for name in ("operations.md", "providers.md")]
     documented = "".join(guide.read_text(encoding="utf-8") for guide in guides)
     read: set[str] = set()
-    for sms, email in product(SMS_PROVIDERS, EMAIL_PROVIDERS):
+    for sms, email in product(names_for("sms"), names_for("email")):
         asked = Asked(ROLLCALL_SMS_PROVIDER=sms, ROLLCALL_EMAIL_PROVIDER=email)
         Settings.from_environment(asked)
         read |= asked.names

@@ -50,7 +50,7 @@ from rollcall.people.reading.places import read_country, read_timezone
 from rollcall.people.reading.statuses import read_standing
 from rollcall.people.reading.table import Table, _labels
 from rollcall.people.reading.times import read_moment
-from rollcall.providers.smtp_answers import read_code
+from rollcall.providers.smtp.answers import read_code
 from rollcall.sending.references import read_reference
 from rollcall.text import check_slug, fold, make_slug, normalize
 
@@ -77,7 +77,17 @@ SEEDS = (
     *("CAD 1,234.50", "25", "25.00", "7a7", "CAD", '="4165550123"', "a b", "First_name"),
     *("Liked “Doors open at 7”", "please dont text me", "st.op", "Hello\r\nyou\n\nand you"),
     *("See https://example.org/a?b=c, please", "Hello %%FIRST_NAME%%", "/?u=%%hash%%", "[foot]\n"),
-    *("art-battle-toronto", "now:v3", "v3", "17", "1-1-0000000000000001", "recipe-1-yield"),
+    *(
+        "2xx",
+        "Content-Type",
+        "{reference}",
+        "art-battle-toronto",
+        "now:v3",
+        "v3",
+        "17",
+        "1-1-0000000000000001",
+        "recipe-1-yield",
+    ),
     *("recipe-1", "recipes-1-name", "recipes-1", "items.slug-slug", "a.Bc.De"),
     *("/api/<int:id>", "a\tb", "Hello { } €", "héllo €漢", "5.1.1 no such user", "relay denied"),
     *("250 queued as <4F2C@mx>", "stat:DELIVRD err:001", "NACK/Rejected/no", "id:1 stat:DELIVRD"),
@@ -238,9 +248,11 @@ def _calls_in(tree: ast.Module, module: ModuleType) -> dict[str, set[str]]:
     calls: dict[str, set[str]] = defaultdict(set)
     for node in ast.walk(tree):
         match node:
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="re" | "regex"), attr=method)) if (
-                method in METHODS
-            ):
+            # A pattern from the settings can't be known here: its search has a time limit.
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id="re" | "regex"), attr=method),
+                keywords=keywords,
+            ) if method in METHODS and "timeout" not in {keyword.arg for keyword in keywords}:
                 assert isinstance(node.args[0], ast.Constant), (
                     f"{module.__name__}:{node.lineno}: compile this pattern under a name of the "
                     "module, where this test finds it"

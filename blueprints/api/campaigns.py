@@ -113,9 +113,7 @@ def edit(campaign_id: int, json_data: bodies.CampaignEdit) -> Response:
 @api.output(documents.CampaignDocument)
 def schedule(campaign_id: int, json_data: bodies.Act) -> Response:
     """Freeze the audience and schedule the campaign"""
-    return _act(
-        partial(schedule_campaign, email_provider=_email_provider()), campaign_id, json_data
-    )
+    return _act(partial(schedule_campaign, real_email=_sends_real_email()), campaign_id, json_data)
 
 
 @api.post("/campaigns/<int:campaign_id>/send")
@@ -128,9 +126,7 @@ def send(campaign_id: int, json_data: bodies.Act) -> Response:
     A draft's audience is frozen at once; a scheduled campaign keeps its list and only its time
     comes forward.
     """
-    return _act(
-        partial(send_campaign_now, email_provider=_email_provider()), campaign_id, json_data
-    )
+    return _act(partial(send_campaign_now, real_email=_sends_real_email()), campaign_id, json_data)
 
 
 @api.post("/campaigns/<int:campaign_id>/cancel")
@@ -255,8 +251,8 @@ def _act(
     return _answer_campaign(campaign_id)
 
 
-def _email_provider() -> str:
-    return current_app.extensions["rollcall"].email_provider
+def _sends_real_email() -> bool:
+    return current_app.extensions["rollcall"].reaches_people(Channel.EMAIL)
 
 
 def _answer_campaign(campaign_id: int, status: int = 200) -> Response:
@@ -272,7 +268,7 @@ def _reprocesses(body: bodies.CampaignContent) -> bool:
 
 def _schedule_or_discard(actor: Actor, campaign_id: int) -> None:
     try:
-        schedule_campaign(actor, campaign_id, email_provider=_email_provider())
+        schedule_campaign(actor, campaign_id, real_email=_sends_real_email())
     except DomainError:
         # The caller is told that the call failed, so no draft of it may stay to be sent later.
         cancel_campaign(actor, campaign_id)

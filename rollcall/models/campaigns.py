@@ -335,12 +335,12 @@ class Attempt(Model):
     __table_args__ = (
         sa.Index("ix_attempt_campaign_id", "campaign_id", "person_id"),
         sa.Index("ix_attempt_person_id", "person_id", "started_at"),
-        # An SMSC's receipt names its own id and nothing of ours.
+        # Some receipts name the provider's own id of the message and nothing of ours.
         sa.Index(
-            "ix_attempt_smpp",
+            "ix_attempt_provider_message_id",
             "provider_message_id",
-            sqlite_where=sa.text("provider = 'smpp'"),
-            postgresql_where=sa.text("provider = 'smpp'"),
+            sqlite_where=sa.text("provider_message_id IS NOT NULL"),
+            postgresql_where=sa.text("provider_message_id IS NOT NULL"),
         ),
     )
 

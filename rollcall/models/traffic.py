@@ -139,4 +139,5 @@ class EarlyReceipt(Model):
     status: Mapped[str] = mapped_column(sa.String(20))
     error_code: Mapped[str] = mapped_column(sa.String(40), default="")
     error_text: Mapped[str] = mapped_column(sa.String(300), default="")
+    opted_out: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     received_at: Mapped[datetime] = mapped_column(UTCDateTime)

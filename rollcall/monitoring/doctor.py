@@ -21,12 +21,12 @@ from rollcall.monitoring.doctor_sending import examine_sending
 from rollcall.monitoring.doctor_tables import TABLES, examine_tables
 from rollcall.monitoring.doctor_trail import examine_trail
 from rollcall.monitoring.findings import Line, good, mend
-from rollcall.providers.registry import channels_of, provider_for
+from rollcall.providers.http_line import is_loopback
+from rollcall.providers.registry import channels_of, provider_for, providers_in_use
 
 LEAST_FREE = 500 * 1024 * 1024  # bytes
 SHORTEST_KEY = 16  # characters
 MOST_DIFFERENCE = 2.0  # seconds between the database's clock and ours
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _check_public_url(settings: Settings) -> Iterable[Line]:
     outside = _why_outside(settings)
     if not outside:
         yield good("PUBLIC_URL", f"{settings.public_url}; nobody outside needs to reach it.")
-    elif not parts.hostname or parts.hostname in LOOPBACK:
+    elif not parts.hostname or is_loopback(parts.hostname):
         yield mend(
             "PUBLIC_URL",
             f"{settings.public_url} is reached from this machine only, but {outside}.",
@@ -100,19 +100,18 @@ def _check_public_url(settings: Settings) -> Iterable[Line]:
 
 def _why_outside(settings: Settings) -> str:
     """Return what comes in from outside, or nothing where all that we speak to is right here."""
-    if settings.email_provider != "simulator":
+    if settings.reaches_people(Channel.EMAIL):
         return "e-mails hold links for unsubscribing"
-    if settings.sms_provider == "twilio":
-        return "Twilio reports there what became of messages, and who wrote STOP"
-    gateway = urlsplit(settings.kannel.url).hostname
-    if settings.sms_provider == "kannel" and gateway not in (*LOOPBACK, None):
-        return "Kannel reports there what became of messages, and who wrote STOP"
+    provider = provider_for(settings, Channel.SMS)
+    far = provider.host is not None and not is_loopback(provider.host)
+    if provider.declaration.routes and far:
+        label = provider.declaration.label
+        return f"{label} reports there what became of messages, and who wrote STOP"
     return ""
 
 
-def _real_channels(settings: Settings) -> list[str]:
-    chosen = {"sms": settings.sms_provider, "email": settings.email_provider}
-    return [channel for channel, name in chosen.items() if name != "simulator"]
+def _real_channels(settings: Settings) -> list[Channel]:
+    return [channel for channel in Channel if settings.reaches_people(channel)]
 
 
 def _check_folder(settings: Settings) -> Iterable[Line]:
@@ -176,9 +175,8 @@ def _clock_difference() -> float:
 
 
 def _check_providers(settings: Settings) -> Iterable[Line]:
-    for name in dict.fromkeys((settings.sms_provider, settings.email_provider)):
-        channels = channels_of(settings, name)
-        provider = provider_for(settings, Channel(channels[0]))
+    for provider in providers_in_use(settings):
+        channels = channels_of(settings, provider.name)
         subject = f"{provider.declaration.label} ({' and '.join(channels)})"
         for finding in provider.check():
             if finding.ok:

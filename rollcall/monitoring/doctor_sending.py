@@ -34,7 +34,7 @@ def examine_sending(settings: Settings) -> Iterable[Line]:
     yield _check_scheduler()
     yield from _check_provider_states(settings)
     yield from _check_alerts()
-    if settings.email_provider != "simulator":
+    if settings.reaches_people(Channel.EMAIL):
         yield from _check_postal_addresses()
 
 

@@ -17,7 +17,7 @@ import structlog
 from rollcall import clock
 from rollcall.campaigns.dry_run import DRY_RUN
 from rollcall.config import Settings
-from rollcall.extensions import db, write
+from rollcall.extensions import db, end_reading, pause, write
 from rollcall.models import (
     Campaign,
     CampaignState,
@@ -31,7 +31,8 @@ from rollcall.models import (
     TrialMessage,
 )
 from rollcall.people.trial_addresses import has_opted_out
-from rollcall.providers.base import OutgoingMessage, Provider
+from rollcall.providers.base import OutgoingMessage
+from rollcall.providers.declaration import Provider
 from rollcall.sending.claims import Claim, renew_claim
 from rollcall.sending.content import Content, prepare_message, read_content
 from rollcall.sending.provider_health import read_standing, reserve_messages
@@ -61,12 +62,13 @@ def send_dry_run(
     _hold_everybody(claim)
     run = _DryRun(claim, settings, provider, stop)
     timeout = min(LONGEST_TIMEOUT, claim.lease.total_seconds() / 3)
+    end_reading()
     connection = provider.connect(timeout)
     try:
         for row in run.choose_people():
-            pause = run.wait_for_turn()
-            if pause is not None:
-                return pause
+            end = run.wait_for_turn()
+            if end is not None:
+                return end
             written = run.write_intent(row)
             if written is not None:
                 trial_id, message = written
@@ -179,7 +181,7 @@ class _DryRun:
                 with write():
                     renew_claim(self._claim, CampaignState.SENDING)
                 renew_at = clock.now() + self._claim.lease / 4
-            clock.sleep(min((until - clock.now()).total_seconds(), 0.1))
+            pause(max(0.0, min((until - clock.now()).total_seconds(), 0.1)))
 
     def write_intent(self, row: Any) -> tuple[int, OutgoingMessage] | None:
         """Write down the message for one person; None where it may not go to the address."""
@@ -207,7 +209,7 @@ class _DryRun:
             return None
         organisation = db.session.get_one(Organisation, self._claim.organisation_id)
         asked = Trial(channel, self._address, ready.subject, ready.text, self._claim.campaign_id)
-        return trial_id, write_trial(self._settings, organisation, self._provider.name, asked)
+        return trial_id, write_trial(self._settings, organisation, self._provider, asked)
 
 
 def _store_answer(trial_id: int, error: str | None) -> None:

@@ -10,7 +10,6 @@ know it and none has messaged it, nothing is restored, and staff read the messag
 """
 
 import hashlib
-import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from flask import Flask
 
 from rollcall import clock
 from rollcall.actors import Actor, record
-from rollcall.extensions import db, write
+from rollcall.extensions import db, pause, write
 from rollcall.messages.words import read_text
 from rollcall.models import (
     Attempt,
@@ -74,29 +73,25 @@ class _Concerned:
 
 
 @database_in_reach()
-def answer_inbound(
-    provider_name: str, inbound: Inbound, answered_by_carrier: bool = False
-) -> Reply:
+def answer_inbound(provider_name: str, inbound: Inbound) -> Reply:
     """Store a message, do what it asks for, and return once that holds; see `receive_inbound`.
 
     After a stop nothing that was written down before it is on its way to the wire any more.
     """
-    reply = receive_inbound(provider_name, inbound, answered_by_carrier)
+    reply = receive_inbound(provider_name, inbound)
     if reply.meaning == Meaning.STOP:
         await_quiet_wire(reply.address)
     return reply
 
 
-def receive_inbound(
-    provider_name: str, inbound: Inbound, answered_by_carrier: bool = False
-) -> Reply:
+def receive_inbound(provider_name: str, inbound: Inbound) -> Reply:
     """Store a message for each organisation that it concerns, and do what it asks for, once.
 
     The same message again (by the provider's id) changes nothing and gets no answer.
     """
     read = read_text(inbound.text)
     meaning = Meaning(read.meaning)
-    if answered_by_carrier and meaning == Meaning.OTHER:
+    if inbound.answered and meaning == Meaning.OTHER:
         meaning = Meaning.UNCLEAR  # one of the carrier's own words, which we don't know
     with write():
         address, concerned = _find_concerned(provider_name, inbound.address)
@@ -110,7 +105,7 @@ def receive_inbound(
         elif meaning == Meaning.START:
             chosen = _who_is_meant(concerned)
             changed = [one for one in fresh if one is chosen and _opt_in(one, address, read.word)]
-    if answered_by_carrier:
+    if inbound.answered:
         return Reply(meaning, address)
     named = fresh if meaning == Meaning.HELP else changed
     return Reply(meaning, address, _say(meaning, [one.name for one in named]))
@@ -125,7 +120,7 @@ def await_quiet_wire(address: str) -> bool:
     for _look in range(LOOKS):
         if not _is_on_the_wire(address):
             return True
-        time.sleep(PAUSE)
+        pause(PAUSE)
     log.warning("still on the wire after an opt-out")
     return False
 
@@ -150,9 +145,7 @@ def _is_on_the_wire(address: str) -> bool:
         )
         .limit(1)
     )
-    found = db.session.scalar(running) is not None
-    db.session.rollback()  # the next look must see what others have committed
-    return found
+    return db.session.scalar(running) is not None
 
 
 def _find_concerned(provider_name: str, written: str) -> tuple[str, list[_Concerned]]:

@@ -25,7 +25,8 @@ from rollcall.models import (
     TrialMessage,
 )
 from rollcall.people.trial_addresses import read_trial_address
-from rollcall.providers.base import OutgoingMessage, Provider
+from rollcall.providers.base import OutgoingMessage
+from rollcall.providers.declaration import Provider
 from rollcall.providers.registry import provider_for
 from rollcall.sending.dry_run import store_trial_answer
 from rollcall.sending.trial import Trial, describe_outcome, hand_over, own_email, write_trial
@@ -118,7 +119,7 @@ def send_message_test(
     subject = " ".join(f"{MARK}{message.subject}".split()) if email else ""
     asked = Trial(message.channel, to, subject, message.text, campaign_id or 0)
     trial_id = _write_intent(actor, provider, message, asked)
-    outgoing = write_trial(settings, organisation, provider.name, asked)
+    outgoing = write_trial(settings, organisation, provider, asked)
     return _send(actor, settings, provider, trial_id, outgoing)
 
 

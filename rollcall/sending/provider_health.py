@@ -20,7 +20,8 @@ from rollcall.campaigns.states import change_state
 from rollcall.errors import Conflict
 from rollcall.extensions import db, write
 from rollcall.models import Campaign, CampaignState, ProviderState
-from rollcall.providers.base import Provider, ProviderError
+from rollcall.providers.base import ProviderError
+from rollcall.providers.declaration import Provider
 from rollcall.sql import insert_missing
 
 log = structlog.get_logger()

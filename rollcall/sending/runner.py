@@ -12,9 +12,10 @@ from rollcall.actors import scheduler_actor
 from rollcall.campaigns.states import change_state
 from rollcall.config import Settings
 from rollcall.errors import Conflict
-from rollcall.extensions import db, write
+from rollcall.extensions import db, end_reading, pause, write
 from rollcall.models import Campaign, CampaignState, Recipient, RecipientState
-from rollcall.providers.base import Provider, ProviderError
+from rollcall.providers.base import ProviderError
+from rollcall.providers.declaration import Provider
 from rollcall.providers.registry import channels_of, provider_for
 from rollcall.sending.claims import Claim, ClaimLost, release_claim, renew_claim
 from rollcall.sending.content import Content, Intent, Ready, read_content
@@ -251,7 +252,7 @@ class _Sending:
             left = (until - clock.now()).total_seconds()
             if left <= 0:
                 return
-            clock.sleep(min(left, 0.1))
+            pause(min(left, 0.1))
             if clock.now() > self._renewed_at + self._claim.lease / 4:
                 self._renew()
 
@@ -287,6 +288,7 @@ class _Sending:
         self._learn(finished)
 
     def _collect(self, line: Line) -> None:
+        end_reading()
         for outcome in line.collect(len(self._on_wire), GATHERING):
             self._finished.append(Finished(self._on_wire.pop(outcome.token), outcome))
 
@@ -295,7 +297,7 @@ class _Sending:
         if not finished:
             return
         opt_out_at_carrier(finished)
-        if self._provider.declaration.receipts == "session":
+        if self._provider.declaration.ids_in_receipts:
             ids = [one.outcome.provider_message_id for one in finished]
             apply_early_receipts(self._provider.name, [found for found in ids if found])
         if grave := _grave_errors(finished):

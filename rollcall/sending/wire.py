@@ -14,7 +14,8 @@ from queue import SimpleQueue
 import structlog
 
 from rollcall import clock
-from rollcall.providers.base import Connection, Outcome, OutgoingMessage, Provider, ProviderError
+from rollcall.providers.base import Connection, Outcome, OutgoingMessage, ProviderError
+from rollcall.providers.declaration import Provider
 
 log = structlog.get_logger()
 

@@ -3,9 +3,8 @@
 from dataclasses import replace
 from email import message_from_bytes, policy
 
-from rollcall.config import SmtpSettings
 from rollcall.providers.base import Outcome, OutgoingMessage, ProviderError
-from rollcall.providers.smtp import SmtpConnection, SmtpProvider
+from rollcall.providers.smtp.provider import SmtpConnection, SmtpProvider, SmtpSettings
 from tests.waiting import HANGS
 
 MESSAGE = OutgoingMessage(

@@ -1,6 +1,7 @@
 """Messages to try providers with."""
 
-from rollcall.providers.base import Outcome, OutgoingMessage, Provider, ProviderError
+from rollcall.providers.base import Outcome, OutgoingMessage, ProviderError
+from rollcall.providers.declaration import Provider
 from tests.waiting import HANGS
 
 REFERENCE = "2-3-00000000000000ff"

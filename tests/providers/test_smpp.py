@@ -12,12 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from smpplib import consts
 
-from rollcall.config import SmppSettings
 from rollcall.messages.parts import GSM_BASIC, GSM_EXTENSION, count_parts
 from rollcall.providers.base import Inbound, Outcome, OutgoingMessage, Receipt
 from rollcall.providers.registry import find_provider
-from rollcall.providers.smpp import SmppProvider
-from rollcall.providers.smpp_text import cut_text, decode_text, normalise_id
+from rollcall.providers.smpp.provider import SmppProvider, SmppSettings
+from rollcall.providers.smpp.text import cut_text, decode_text, normalise_id
 from tests.conftest import make_settings
 from tests.providers.mailservers import free_port
 from tests.providers.messages import error_of, kind_of, send

@@ -10,10 +10,9 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 
-from rollcall.config import SmtpSettings
 from rollcall.providers.base import Outcome
 from rollcall.providers.registry import find_provider
-from rollcall.providers.smtp import SmtpProvider
+from rollcall.providers.smtp.provider import SmtpProvider, SmtpSettings
 from tests.conftest import make_settings
 from tests.providers.mails import (
     ACCEPTED,

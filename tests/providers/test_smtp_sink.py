@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rollcall.config import SmtpSettings
-from rollcall.providers.smtp import SmtpProvider
+from rollcall.providers.smtp.provider import SmtpProvider, SmtpSettings
 from tests.providers.mails import (
     ACCEPTED,
     DOUBT,

@@ -46,6 +46,7 @@ from rollcall.models import (
 )
 from tests.chaos.senders import is_alive
 from tests.factories import make_actor
+from tests.providers.chosen import carried_by
 from tests.providers.gateways import Gateway, free_ports, is_open
 from tests.waiting import HANGS, wait_for
 
@@ -131,9 +132,9 @@ class Served:
         )
 
     @contextmanager
-    def over(self, **providers: Any) -> Iterator[None]:
+    def over(self, gateway: Any) -> Iterator[None]:
         """Serve with these settings of a provider as well, and end when the block does."""
-        settings = replace(self.settings, **providers)
+        settings = carried_by(self.settings, gateway)
         pid = self._launcher.launch(settings, self.port, self.log)
         try:
             wait_for(lambda: is_open(self.port) or not is_alive(pid))

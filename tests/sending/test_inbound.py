@@ -37,7 +37,7 @@ NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
 
 def write_text(text: str, message_id: str = "m1", phone: str = PHONE, **options: bool) -> Reply:
-    return receive_inbound("kannel", Inbound(message_id, phone, "12345", text), **options)
+    return receive_inbound("kannel", Inbound(message_id, phone, "12345", text, **options))
 
 
 def messaged(organisation: Organisation, at: datetime = NOON, phone: str = PHONE) -> Person:
@@ -113,10 +113,10 @@ def test_at_most_one_confirmation(app):
 def test_nothing_is_answered_where_the_carrier_has_answered(app):
     person = messaged(make_organisation())
     for number, text in enumerate(("STOP", "HELP", "START")):
-        assert not write_text(text, f"m{number}", answered_by_carrier=True).text
+        assert not write_text(text, f"m{number}", answered=True).text
     assert not opted_out(person)
     # A word of the carrier's own that we don't know is read by somebody.
-    assert write_text("nostop", "m9", answered_by_carrier=True).meaning == Meaning.UNCLEAR
+    assert write_text("nostop", "m9", answered=True).meaning == Meaning.UNCLEAR
 
 
 def test_a_stop_outlives_the_person(app):

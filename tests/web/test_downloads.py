@@ -37,8 +37,9 @@ from rollcall.people.imports import import_people
 from tests.chaos.senders import is_alive
 from tests.conftest import make_settings
 from tests.factories import attend, make_people
-from tests.providers.gateways import free_ports, is_open, wait_for
+from tests.providers.gateways import free_ports, is_open
 from tests.sending.served import Answer, Launcher, Visitor, end_process
+from tests.waiting import wait_for
 from tests.web.browser import PASSWORD
 from tests.web.samples import MARK, World
 
@@ -193,7 +194,7 @@ def server(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     with Launcher(folder / "launcher") as launcher:
         pid = launcher.launch(settings, port, folder / "served.log")
         try:
-            wait_for(lambda: is_open(port) or not is_alive(pid), 60)
+            wait_for(lambda: is_open(port) or not is_alive(pid))
             yield Server(f"http://127.0.0.1:{port}", folder / "served.log")
         finally:
             end_process(pid)

@@ -30,7 +30,9 @@ from rollcall.models import (
     Suppression,
 )
 from rollcall.providers.base import Outcome, OutgoingMessage
+from rollcall.providers.kannel.provider import DECLARATION as KANNEL
 from rollcall.providers.simulator import Simulator
+from rollcall.providers.twilio.provider import TwilioSettings
 from rollcall.sending import runner
 from rollcall.sending.due import run_due_campaigns
 from rollcall.sending.installation import find_installation
@@ -40,6 +42,7 @@ from tests.web.browser import Browser
 
 PHONE = "+14165550123"
 TOKEN = "twilio's own token"
+TWILIO = TwilioSettings("https://api.twilio.com", "AC1", TOKEN, "+15005550006")
 PUBLIC = "https://rollcall.example.org"
 SENT, DELIVERED = RecipientState.SENT, RecipientState.DELIVERED
 
@@ -51,7 +54,7 @@ class Gateway:
         app.extensions["rollcall"] = replace(
             app.extensions["rollcall"],
             public_url=PUBLIC,
-            twilio=replace(app.extensions["rollcall"].twilio, auth_token=TOKEN),
+            providers=app.extensions["rollcall"].providers.changed(TWILIO),
         )
         self.browser = Browser(app)
         self.secret = find_installation().webhook_secret
@@ -191,7 +194,8 @@ def test_a_changed_field_breaks_the_signature(gateway: Gateway, twilios: Wired, 
 
 def test_without_an_auth_token_nobody_is_twilio(gateway: Gateway, app: APIFlask, twilios: Wired):
     settings = app.extensions["rollcall"]
-    app.extensions["rollcall"] = replace(settings, twilio=replace(settings.twilio, auth_token=""))
+    tokenless = settings.providers.changed(replace(TWILIO, auth_token=""))
+    app.extensions["rollcall"] = replace(settings, providers=tokenless)
     assert gateway.twilio_receipt(twilios.reference, "delivered", token="").status_code == 403
 
 
@@ -330,7 +334,7 @@ def test_a_locked_database_asks_the_gateway_to_try_again(
 class SlowGateway(Simulator):
     """Takes its time for each request, and notes when each one began and ended."""
 
-    name = "kannel"
+    declaration = KANNEL
 
     def __init__(self, outbox: Any) -> None:
         super().__init__(outbox)

@@ -10,7 +10,7 @@ import re
 import socket
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,9 +18,7 @@ from uuid import uuid4
 
 import structlog
 
-from rollcall.config import SmppSettings
 from rollcall.providers.base import (
-    Declaration,
     Finding,
     Inbound,
     Outcome,
@@ -29,7 +27,9 @@ from rollcall.providers.base import (
     Receipt,
     Sink,
 )
-from rollcall.providers.smpp_answers import (
+from rollcall.providers.declaration import Declaration, Provider
+from rollcall.providers.settings import read_number, setting
+from rollcall.providers.smpp.answers import (
     SETTINGS,
     no_answer,
     not_sent,
@@ -38,14 +38,14 @@ from rollcall.providers.smpp_answers import (
     refused_bind,
     refused_submit,
 )
-from rollcall.providers.smpp_pdu import Address, Delivery, write_bind, write_submit
-from rollcall.providers.smpp_session import Answer, BindRefused, Fate, Session
-from rollcall.providers.smpp_text import (
+from rollcall.providers.smpp.pdu import Address, Delivery, write_bind, write_submit
+from rollcall.providers.smpp.sent_ids import SentIds
+from rollcall.providers.smpp.session import Answer, BindRefused, Fate, Session
+from rollcall.providers.smpp.text import (
     PartJoiner,
     Parts,
     cut_text,
     normalise_id,
-    other_forms,
     read_receipt,
 )
 
@@ -58,7 +58,6 @@ _INTERNATIONAL, _NETWORK, _LETTERS = 1, 3, 5
 _LONGEST_PAUSE = 60.0
 _AGAIN_SECONDS = 0.2
 _RECEIPT_WAITS = 5.0
-_REMEMBERED = 50_000
 
 
 @dataclass(slots=True)
@@ -72,51 +71,26 @@ class _Pending:
     until: float
 
 
-class SentIds:
-    """What the service calls the messages of this process, to know them again in receipts."""
+@dataclass(frozen=True)
+class SmppSettings:
+    """An SMSC that we bind to as transceiver, SMPP 3.4."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: OrderedDict[str, tuple[str, str]] = OrderedDict()
-
-    def add(self, reference: str, message_id: str) -> None:
-        """Remember the id that the service gave the message with our reference."""
-        plain = normalise_id(message_id)
-        if not plain:
-            return
-        with self._lock:
-            for form in other_forms(plain):
-                self._known.setdefault(form, (plain, reference))
-            self._known[plain] = (plain, reference)
-            while len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-
-    def find(self, message_id: str) -> tuple[str, str] | None:
-        """Return the id as it was given and our reference, None for one that is not known."""
-        with self._lock:
-            return self._known.get(normalise_id(message_id))
+    host: str = setting("SMPP_HOST", "where the service listens")
+    port: int = setting(
+        "SMPP_PORT", "its port, where that is not 2775", default="2775", read=read_number
+    )
+    system_id: str = setting("SMPP_SYSTEM_ID", "the log-in that the service gave you")
+    password: str = setting("SMPP_PASSWORD", "its password")
+    sender: str = setting(
+        "SMPP_FROM",
+        "a telephone number (`+447700900999`), a short code (up to 6 digits), or up to 11 letters",
+    )
 
 
-class SmppProvider:
+class SmppProvider(Provider):
     """Sends over one session that it opens when it is needed and opens again when it is lost."""
 
-    name = "smpp"
     together = 16
-    declaration = Declaration(
-        label="SMPP",
-        channels=("sms",),
-        proves_refusal=(
-            "The service's name is not found, or it refuses the connection or the log-in.",
-            "A submit_sm_resp or generic_nack with a status other than 0.",
-            "The request could not be written to the line as a whole.",
-        ),
-        leaves_doubt=(
-            "The session is lost, or nothing is answered, once the request was written.",
-            "Some parts of a long message were taken and others refused.",
-        ),
-        rate=None,
-        receipts="session",
-    )
 
     def __init__(self, settings: SmppSettings, quiet_seconds: float = 30.0) -> None:
         self._settings = settings
@@ -128,6 +102,11 @@ class SmppProvider:
         self._sink: Sink | None = None
         self._joiner = PartJoiner()
         self._sent = SentIds()
+
+    @property
+    def host(self) -> str | None:
+        """The machine on which the SMSC listens."""
+        return self._settings.host or None
 
     def connect(self, timeout: float) -> "SmppConnection":
         """Return a share in the process's session."""
@@ -481,3 +460,24 @@ def _number(address: Address) -> str:
     value = address.value.strip()
     whole = address.ton == _INTERNATIONAL or len(value) > 8
     return f"+{value.lstrip('+')}" if whole and value.lstrip("+").isdigit() else value
+
+
+DECLARATION = SmppProvider.declaration = Declaration(
+    name="smpp",
+    label="SMPP",
+    channels=("sms",),
+    settings=SmppSettings,
+    make=lambda settings, _folder: SmppProvider(settings),
+    proves_refusal=(
+        "The service's name is not found, or it refuses the connection or the log-in.",
+        "A submit_sm_resp or generic_nack with a status other than 0.",
+        "The request could not be written to the line as a whole.",
+    ),
+    leaves_doubt=(
+        "The session is lost, or nothing is answered, once the request was written.",
+        "Some parts of a long message were taken and others refused.",
+    ),
+    receipts="session",
+    listening=True,
+    ids_in_receipts=True,
+)

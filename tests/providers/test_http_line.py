@@ -15,11 +15,10 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from rollcall.config import KannelSettings
-from rollcall.providers import http
+from rollcall.providers import http_line
 from rollcall.providers.base import ProviderError
-from rollcall.providers.http import HttpLine, read_address, read_retry_after
-from rollcall.providers.kannel import Kannel
+from rollcall.providers.http_line import HttpLine, read_address, read_retry_after
+from rollcall.providers.kannel.provider import Kannel, KannelSettings
 from tests.providers.doubles import KANNEL_PASSWORD, KANNEL_USER, MAGIC
 from tests.providers.gateways import Double, free_ports
 from tests.providers.messages import error_of, kind_of, make_message, send
@@ -82,7 +81,7 @@ def test_a_line_that_the_server_closed_while_idle_costs_no_message(tmp_path: Pat
             kept = line._line._socket  # type: ignore[union-attr]
             assert kept is not None
             # The server's end has come in before the next message is written.
-            wait_for(lambda kept=kept: not http._is_quiet(kept))
+            wait_for(lambda kept=kept: not http_line._is_quiet(kept))
             assert len(double.requests(address)) == 1
         line.close()
 
@@ -95,7 +94,7 @@ def test_a_line_is_not_trusted_after_some_idle_seconds(
     first = line._line._socket  # type: ignore[union-attr]
     line.send([make_message("+420601000302")])
     assert line._line._socket is first  # type: ignore[union-attr]
-    monkeypatch.setattr(http, "_IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(http_line, "_IDLE_SECONDS", 0.0)
     line.send([make_message("+420601000303")])
     assert line._line._socket is not first  # type: ignore[union-attr]
     line.close()
@@ -201,7 +200,7 @@ def test_tls_lines_are_kept_where_the_certificate_can_be_trusted(
 ):
     port, read = secure_server
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
-    http._tls.cache_clear()
+    http_line._tls.cache_clear()
     try:
         line = HttpLine(_address(f"https://localhost:{port}/"), 5)
         answers = [line.ask("POST", "/", {}, b"one"), line.ask("POST", "/", {}, b"two")]
@@ -211,7 +210,7 @@ def test_tls_lines_are_kept_where_the_certificate_can_be_trusted(
         assert line._socket is kept
         line.close()
     finally:
-        http._tls.cache_clear()
+        http_line._tls.cache_clear()
     assert len(read) == 3
 
 
@@ -220,15 +219,15 @@ def test_tickets_that_tls_sends_by_itself_are_not_taken_for_an_end(
 ):
     port, _read = secure_server
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
-    http._tls.cache_clear()
+    http_line._tls.cache_clear()
     try:
         line = HttpLine(_address(f"https://localhost:{port}/"), 5)
         kept = line._connect(time.monotonic() + 5)
     finally:
-        http._tls.cache_clear()
+        http_line._tls.cache_clear()
     with kept:
         wait_for(lambda: select.select([kept], [], [], 0)[0])
-        assert http._is_quiet(kept)
+        assert http_line._is_quiet(kept)
 
 
 def test_a_certificate_that_nobody_vouches_for_stops_everything_before_the_request(
@@ -294,7 +293,7 @@ def test_how_long_to_leave_a_server_alone(value: str | None, seconds: float | No
         assert read_retry_after(headers) == seconds  # type: ignore[arg-type]
 
 
-def _address(url: str) -> http.Address:
+def _address(url: str) -> http_line.Address:
     address = read_address(url)
     assert address is not None
     return address

@@ -33,8 +33,6 @@ def _account(text: str) -> Meaning:
     return Meaning(Concerns.ACCOUNT, text)
 
 
-OPTED_OUT_CODE = 21610
-
 CODES: dict[int, Meaning] = {
     # The account, the log-in, the sender.
     20003: _account(
@@ -76,7 +74,7 @@ CODES: dict[int, Meaning] = {
     ),
     21604: _recipient("There is no phone number to send to."),
     21608: _recipient("A Twilio trial account sends only to numbers verified in its console."),
-    OPTED_OUT_CODE: Meaning(Concerns.OPTED_OUT, "Opted out at the carrier."),
+    21610: Meaning(Concerns.OPTED_OUT, "Opted out at the carrier."),
     21612: _recipient("This number can't be reached from our sender."),
     21614: _recipient("This is not a mobile number, or one that takes no text messages."),
     21635: _recipient("This is a landline, which takes no text messages."),
@@ -105,6 +103,10 @@ CODES: dict[int, Meaning] = {
     30036: _recipient("The message was not delivered within its time."),
     30410: _recipient("The carrier did not answer in time."),
 }
+
+OPT_OUT_CODES = frozenset(
+    code for code, meaning in CODES.items() if meaning.concerns is Concerns.OPTED_OUT
+)
 
 
 def describe_code(code: int) -> str:

@@ -15,9 +15,7 @@ import time
 from collections.abc import Callable
 from enum import Enum
 
-from smpplib import consts
-
-from rollcall.providers.smpp_pdu import (
+from rollcall.providers.smpp.pdu import (
     BIND_TRANSCEIVER,
     DELIVER_SM,
     ENQUIRE_LINK,
@@ -32,6 +30,7 @@ from rollcall.providers.smpp_pdu import (
     read_message_id,
     write_pdu,
 )
+from rollcall.providers.smpp.statuses import Status
 
 WINDOW = 16
 _ALIVE_SECONDS = 10.0
@@ -63,7 +62,7 @@ class Answer:
     def settle(self, fate: Fate, status: int = 0, message_id: str = "") -> None:
         """Note what became of it, and wake whoever waits."""
         self.fate, self.status, self.message_id = fate, status, message_id
-        if fate is Fate.ANSWERED and status == consts.SMPP_ESME_ROK:
+        if fate is Fate.ANSWERED and status == Status.ROK:
             self._on_accepted(message_id)
         self._there.set()
 
@@ -221,9 +220,7 @@ class Session:
             answer = self._take_waiting(pdu.sequence)
             if answer is not None:
                 # A nack is a refusal even where it carries no status.
-                status = pdu.status or (
-                    consts.SMPP_ESME_RUNKNOWNERR if pdu.command == GENERIC_NACK else 0
-                )
+                status = pdu.status or (Status.RUNKNOWNERR if pdu.command == GENERIC_NACK else 0)
                 answer.settle(Fate.ANSWERED, status, read_message_id(pdu.body))
         elif pdu.command == DELIVER_SM:
             self._deliveries.put(pdu)
@@ -235,15 +232,15 @@ class Session:
         elif pdu.command == UNBIND | RESPONSE:
             raise ConnectionError("both took leave")
         elif not pdu.command & RESPONSE:
-            unknown = consts.SMPP_ESME_RINVCMDID
+            unknown = Status.RINVCMDID
             self._write(Pdu(GENERIC_NACK, unknown, pdu.sequence, b""))
 
     def _store(self) -> None:
         while (pdu := self._deliveries.get()) is not None:
             try:
                 stored = self._take_in(read_delivery(pdu.body))
-                status = consts.SMPP_ESME_ROK if stored else consts.SMPP_ESME_RX_T_APPN
+                status = Status.ROK if stored else Status.RX_T_APPN
             except ValueError:
-                status = consts.SMPP_ESME_RX_P_APPN
+                status = Status.RX_P_APPN
             with contextlib.suppress(OSError):
                 self._write(Pdu(DELIVER_SM | RESPONSE, status, pdu.sequence, b"\0"))

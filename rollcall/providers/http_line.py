@@ -9,16 +9,16 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http.client import HTTPException, HTTPMessage, HTTPResponse
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from urllib.parse import quote, urlsplit
 
 from rollcall import clock
-from rollcall.providers.base import ProviderError
+from rollcall.providers.base import Outcome, OutgoingMessage, ProviderError
 
 # Servers close idle lines at moments of their own choosing. A new line costs a millisecond; a
 # line that closes while we write costs a message in doubt.
@@ -26,6 +26,7 @@ _IDLE_SECONDS = 4.0
 _LARGEST_ANSWER = 1_000_000
 _SAFE_IN_TARGET = "/?%:@!$&'()*+,;=-._~[]"
 _LONGEST_REST = 24 * 3600.0
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,12 @@ def read_address(url: str) -> Address | None:
     )
 
 
+def is_loopback(url_or_host: str) -> bool:
+    """Return whether a URL or a host's name leads to this machine and nowhere else."""
+    address = read_address(url_or_host)
+    return (address.host if address else url_or_host) in _LOOPBACK
+
+
 class HttpLine:
     """One connection to one server, kept open between requests, used by one thread at a time.
 
@@ -93,6 +100,10 @@ class HttpLine:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    def reach(self) -> None:
+        """Open the connection, if none is open; raises ProviderError where nobody takes it."""
+        self._open(time.monotonic() + self._timeout)
 
     def ask(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
@@ -195,6 +206,50 @@ class _Incoming(io.RawIOBase):
         count = self._line.recv_into(buffer)
         self.ended = count == 0
         return count
+
+
+class HttpGateway(Protocol):
+    """A gateway where it is, and how one message is handed to it."""
+
+    address: Address | None
+
+    def missing(self) -> list[str]:
+        """Say which settings are missing or unusable, one sentence each."""
+        ...
+
+    def hand_over(self, line: HttpLine, message: OutgoingMessage) -> Outcome:
+        """Ask once for one message and read the answer; raises ProviderError where none came."""
+        ...
+
+
+class GatewayLine:
+    """One line to a gateway, opened when first used."""
+
+    def __init__(self, gateway: HttpGateway, timeout: float) -> None:
+        self._gateway = gateway
+        self._timeout = timeout
+        self._line: HttpLine | None = None
+
+    def close(self) -> None:
+        """End the line."""
+        if self._line is not None:
+            self._line.close()
+
+    def send(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
+        """Hand over each message, once, and say what the gateway answered."""
+        missing = self._gateway.missing()
+        address = self._gateway.address
+        if missing or address is None:
+            error = ProviderError("settings", " ".join(missing), provider_wide=True)
+            return [Outcome(message.token, error=error) for message in messages]
+        return [self._send_one(message, address) for message in messages]
+
+    def _send_one(self, message: OutgoingMessage, address: Address) -> Outcome:
+        self._line = self._line or HttpLine(address, self._timeout)
+        try:
+            return self._gateway.hand_over(self._line, message)
+        except ProviderError as error:
+            return Outcome(message.token, error=error)
 
 
 def unreached(address: Address, error: OSError | ValueError) -> ProviderError:

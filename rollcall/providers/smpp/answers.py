@@ -1,41 +1,40 @@
 """What an SMSC's answers and receipts mean, after SMPP 3.4, section 5.1.3 and appendix B."""
 
-from smpplib import consts
-
 from rollcall.providers.base import ProviderError
+from rollcall.providers.smpp.statuses import Status
 
 SETTINGS = "SMPP_HOST, SMPP_PORT, SMPP_SYSTEM_ID and SMPP_PASSWORD"
 LOST = "no_answer"
 UNSENT = "not_sent"
 
-_BIND_LATER = {
-    consts.SMPP_ESME_RALYBND: "The account is logged in elsewhere, as often as it may be",
-    consts.SMPP_ESME_RSYSERR: "The service has trouble of its own",
-    consts.SMPP_ESME_RTHROTTLED: "The service asks to come back later",
-    consts.SMPP_ESME_RMSGQFUL: "The service's queue is full",
+_BIND_LATER: dict[int, str] = {
+    Status.RALYBND: "The account is logged in elsewhere, as often as it may be",
+    Status.RSYSERR: "The service has trouble of its own",
+    Status.RTHROTTLED: "The service asks to come back later",
+    Status.RMSGQFUL: "The service's queue is full",
 }
-_LATER_FOR_ALL = {
-    consts.SMPP_ESME_RTHROTTLED: "Messages are sent faster than the account allows",
-    consts.SMPP_ESME_RMSGQFUL: "The service's queue for this account is full",
-    consts.SMPP_ESME_RINVBNDSTS: "The service does not see us as logged in",
+_LATER_FOR_ALL: dict[int, str] = {
+    Status.RTHROTTLED: "Messages are sent faster than the account allows",
+    Status.RMSGQFUL: "The service's queue for this account is full",
+    Status.RINVBNDSTS: "The service does not see us as logged in",
 }
 # Trouble that the service meets with one message, and says is not for good.
-_LATER = {
-    consts.SMPP_ESME_RSYSERR: "The service had trouble of its own with this message",
-    consts.SMPP_ESME_RX_T_APPN: "The service can't take this message at present",
+_LATER: dict[int, str] = {
+    Status.RSYSERR: "The service had trouble of its own with this message",
+    Status.RX_T_APPN: "The service can't take this message at present",
 }
-_NEVER_FOR_ALL = {
-    consts.SMPP_ESME_RINVSRCADR: "SMPP_FROM is not a sender that the service lets us use",
-    consts.SMPP_ESME_RINVSRCTON: "SMPP_FROM is not of a kind that the service lets us use",
-    consts.SMPP_ESME_RINVSRCNPI: "SMPP_FROM is not of a kind that the service lets us use",
-    consts.SMPP_ESME_RINVSERTYP: "The service does not let this account send text messages",
+_NEVER_FOR_ALL: dict[int, str] = {
+    Status.RINVSRCADR: "SMPP_FROM is not a sender that the service lets us use",
+    Status.RINVSRCTON: "SMPP_FROM is not of a kind that the service lets us use",
+    Status.RINVSRCNPI: "SMPP_FROM is not of a kind that the service lets us use",
+    Status.RINVSERTYP: "The service does not let this account send text messages",
 }
-_NEVER = {
-    consts.SMPP_ESME_RINVDSTADR: "The service does not take this telephone number",
-    consts.SMPP_ESME_RINVDSTTON: "The service does not take telephone numbers of this kind",
-    consts.SMPP_ESME_RINVDSTNPI: "The service does not take telephone numbers of this kind",
-    consts.SMPP_ESME_RINVMSGLEN: "The message is too long for the service",
-    consts.SMPP_ESME_RSUBMITFAIL: "The service refused the message",
+_NEVER: dict[int, str] = {
+    Status.RINVDSTADR: "The service does not take this telephone number",
+    Status.RINVDSTTON: "The service does not take telephone numbers of this kind",
+    Status.RINVDSTNPI: "The service does not take telephone numbers of this kind",
+    Status.RINVMSGLEN: "The message is too long for the service",
+    Status.RSUBMITFAIL: "The service refused the message",
 }
 
 _RECEIPT_STATUS = {"DELIVRD": "delivered", "ACCEPTD": "sent", "ENROUTE": "sent"}
@@ -105,5 +104,8 @@ def read_state(state: str, error: str) -> tuple[str, str, str]:
 
 
 def _describe(status: int) -> str:
-    known = consts.DESCRIPTIONS.get(status, "a code of its own")
+    try:
+        known = f"ESME_{Status(status).name}"
+    except ValueError:
+        known = "a code of its own"
     return f"{known}, {say_status(status)}"

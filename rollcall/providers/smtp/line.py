@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from rollcall.providers.base import ProviderError
-from rollcall.providers.smtp_answers import SETTINGS, refused_line, refused_login
+from rollcall.providers.smtp.answers import SETTINGS, refused_line, refused_login
 
 UNUSABLE = "settings"
 

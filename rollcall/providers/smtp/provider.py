@@ -13,13 +13,15 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from rollcall import clock
-from rollcall.config import SmtpSettings
 from rollcall.messages.mail import MailLayout, lay_out_mail, wire_address
-from rollcall.providers.base import Declaration, Finding, Outcome, OutgoingMessage, ProviderError
-from rollcall.providers.smtp_answers import (
+from rollcall.providers.base import Finding, Outcome, OutgoingMessage, ProviderError
+from rollcall.providers.declaration import Declaration, Provider
+from rollcall.providers.settings import setting
+from rollcall.providers.smtp.answers import (
     CLOSING,
     LOST,
     Reply,
@@ -29,7 +31,7 @@ from rollcall.providers.smtp_answers import (
     refused_recipient,
     refused_sender,
 )
-from rollcall.providers.smtp_line import UNUSABLE, MailServer, end_line, open_line, read_url
+from rollcall.providers.smtp.line import UNUSABLE, MailServer, end_line, open_line, read_url
 
 CHECK_SECONDS = 5.0
 
@@ -43,23 +45,27 @@ _STAGES: tuple[Callable[[Reply], ProviderError], ...] = (
 )
 
 
-class SmtpProvider:
+@dataclass(frozen=True)
+class SmtpSettings:
+    """A mail server as smtp://user:password@host:port or smtps://…"""
+
+    url: str = setting(
+        "SMTP_URL",
+        "`smtp://user:password@host:587`, or `smtps://…` for TLS from the first byte (port 465). "
+        "Without a port: 25 and 465. In the user name and password, `@` is written as `%40`, `/` "
+        "as `%2F`, `%` as `%25`",
+    )
+    sender: str = setting(
+        "SMTP_FROM",
+        "`news@example.org` or `News <news@example.org>`. An organisation's own sender name takes "
+        "the place of the name",
+    )
+
+
+class SmtpProvider(Provider):
     """Hands each e-mail to one mail server, over one line for each connection."""
 
-    name = "smtp"
     together = 16
-    declaration = Declaration(
-        label="Mail server (SMTP)",
-        channels=("email",),
-        proves_refusal=(
-            "The server's name is not found, or it refuses the connection.",
-            "An answer of 4xx or 5xx at any point, after the content too.",
-            "The line breaks or nothing is answered before the final dot was sent.",
-        ),
-        leaves_doubt=("The line breaks or nothing is answered once the final dot was sent.",),
-        rate=None,
-        receipts="none",
-    )
 
     def __init__(self, settings: SmtpSettings) -> None:
         self._settings = settings
@@ -67,6 +73,14 @@ class SmtpProvider:
     @cached_property
     def _server(self) -> MailServer:
         return read_url(self._settings.url)
+
+    @property
+    def host(self) -> str | None:
+        """The machine on which the mail server listens."""
+        try:
+            return self._server.host
+        except ValueError:
+            return None
 
     def connect(self, timeout: float) -> "SmtpConnection":
         """Return a line that is opened with the first message."""
@@ -325,3 +339,19 @@ def _wrong_sender(sender: str) -> str:
     if not sender:
         return "SMTP_FROM is not set. Write the address that e-mails come from."
     return f"SMTP_FROM is not an e-mail address: {sender}. Write it as Name <name@example.org>."
+
+
+DECLARATION = SmtpProvider.declaration = Declaration(
+    name="smtp",
+    label="Mail server (SMTP)",
+    channels=("email",),
+    settings=SmtpSettings,
+    make=lambda settings, _folder: SmtpProvider(settings),
+    proves_refusal=(
+        "The server's name is not found, or it refuses the connection.",
+        "An answer of 4xx or 5xx at any point, after the content too.",
+        "The line breaks or nothing is answered before the final dot was sent.",
+    ),
+    leaves_doubt=("The line breaks or nothing is answered once the final dot was sent.",),
+    receipts="none",
+)

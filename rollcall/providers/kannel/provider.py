@@ -4,29 +4,22 @@ The answers are those of gw/smsbox.c, version 1.4.5, and of the user's guide, ch
 push") and chapter 7 (delivery reports).
 """
 
-import re
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, quote, quote_plus, urlencode
+from dataclasses import dataclass
+from urllib.parse import quote, quote_plus, urlencode
 
-from rollcall.config import KannelSettings
-from rollcall.messages.parts import count_parts
-from rollcall.providers.base import (
-    Declaration,
-    Finding,
-    Inbound,
-    Outcome,
-    OutgoingMessage,
-    ProviderError,
-    Receipt,
-)
-from rollcall.providers.http import (
+from rollcall.providers.base import Finding, Outcome, OutgoingMessage, ProviderError
+from rollcall.providers.declaration import Declaration, Provider
+from rollcall.providers.http_line import (
     Answer,
+    GatewayLine,
     HttpLine,
     doubt,
     read_address,
     read_retry_after,
 )
-from rollcall.providers.http_gateway import GatewayLine
+from rollcall.providers.kannel.webhooks import INBOUND, ROUTES, fits_gsm
+from rollcall.providers.settings import setting
 
 # Delivered, failed, taken by the network, refused by it: all but "buffered" (4), which says no
 # more than "taken" does.
@@ -66,44 +59,36 @@ _REFUSALS = (
     ("Charset or body misformed", "The gateway can't read the text of this message.", False),
 )
 
-# The end states of SMPP 3.4, section 5.2.28, as they stand in the text of a receipt.
-_END_STATES = {
-    "UNDELIV": "The network could not deliver the message.",
-    "EXPIRED": "The phone was not reached in time, and the network gave up.",
-    "DELETED": "The network deleted the message.",
-    "REJECTD": "The network rejected the message.",
-    "UNKNOWN": "The network does not know what became of the message.",
-}
 
+@dataclass(frozen=True)
+class KannelSettings:
+    """Kannel's sendsms interface."""
 
-class Kannel:
-    """Hands messages to Kannel one at a time, over kept lines."""
-
-    name = "kannel"
-    together = 1
-    declaration = Declaration(
-        label="Kannel",
-        channels=("sms",),
-        proves_refusal=(
-            "The gateway's name is unknown, or it can't be connected to.",
-            "400: the gateway names what it does not accept.",
-            "403: wrong user name or password, or no network carries this number.",
-            "404: the address in KANNEL_URL is not that of sendsms.",
-            "429: too many requests.",
-            "503 with Kannel's own words “Temporal failure, try again later.”",
-        ),
-        leaves_doubt=(
-            "The request went out and no answer came in time, or only a part of one.",
-            "The line broke after the request began to go out.",
-            "500, 502, 504, a 503 in other words than Kannel's, or any other answer.",
-        ),
-        rate=None,
-        receipts="webhook",
+    url: str = setting(
+        "KANNEL_URL",
+        "the whole address of sendsms: `http://127.0.0.1:13013/cgi-bin/sendsms`. What stands "
+        "after a `?` there is sent along each time (`?smsc=…`, for example)",
     )
+    username: str = setting("KANNEL_USERNAME", "the `username` of Kannel's `sendsms-user`")
+    password: str = setting("KANNEL_PASSWORD", "its `password`")
+    sender: str = setting(
+        "KANNEL_FROM",
+        "the sender: a number, a short code or a name. Left out, the gateway's own "
+        "`global-sender` holds",
+    )
+
+
+class Kannel(Provider):
+    """Hands messages to Kannel one at a time, over kept lines."""
 
     def __init__(self, settings: KannelSettings) -> None:
         self._settings = settings
         self.address = read_address(settings.url)
+
+    @property
+    def host(self) -> str | None:
+        """The machine on which smsbox listens."""
+        return self.address.host if self.address else None
 
     def connect(self, timeout: float) -> GatewayLine:
         """Return a line that is opened when first used."""
@@ -164,7 +149,7 @@ class Kannel:
             "to": message.address,
             "text": message.text,
             "charset": "UTF-8",
-            "coding": "0" if _fits_gsm(message.text) else "2",
+            "coding": "0" if fits_gsm(message.text) else "2",
         }
         if self._settings.sender:
             values["from"] = self._settings.sender
@@ -225,61 +210,6 @@ class Kannel:
         return line[:160]
 
 
-def read_kannel_receipt(values: Mapping[str, str], reference: str | None = None) -> Receipt | None:
-    """Return what a request to our receipt address reports; None where it reports nothing yet.
-
-    `values` are the parameters that we asked for in dlr-url, `reference` ours from its path.
-    `status` is a set of bits: 1 delivered, 2 failed, 4 and 8 taken by the network, 16 refused by
-    it; further bits (32: on its way, or expired with 2) only add to these.
-    """
-    text = values.get("status", "")
-    if not (text.isascii() and text.isdigit()):
-        return None
-    status = int(text)
-    if status & 1:
-        return Receipt("delivered", reference)
-    if status & (2 | 16):
-        code, words = _read_reason(status, values.get("reply", ""))
-        return Receipt("failed", reference, error_code=code, error_text=words)
-    if status & (4 | 8):
-        return Receipt("sent", reference)
-    return None
-
-
-def read_kannel_inbound(query: bytes) -> Inbound | None:
-    """Return the message that Kannel brought to the address in get-url; None where it is none.
-
-    `query` is the raw query string, since a text in UTF-16 is no longer one once it has been
-    decoded as UTF-8.
-    """
-    try:
-        found = parse_qsl(
-            query.decode("latin-1"), keep_blank_values=True, encoding="latin-1", max_num_fields=50
-        )
-    except ValueError:
-        return None
-    # Octets of zero mean nothing in any of these, and databases refuse them.
-    values = {name: value.replace("\0", "") for name, value in found if name != "text"}
-    address = _write_international(values.get("from", ""))
-    message_id = values.get("id", "")
-    if not address or not message_id:
-        return None
-    text = _decode(dict(found).get("text", "").encode("latin-1"), values).replace("\0", "")
-    return Inbound(message_id, address, values.get("to", "").strip(), text)
-
-
-def kannel_reply_headers(text: str) -> dict[str, str]:
-    """Return the headers with which Kannel sends the answer to an inbound message unchanged.
-
-    Without them every letter that the GSM alphabet lacks becomes a question mark.
-    """
-    return {} if _fits_gsm(text) else {"X-Kannel-Coding": "2"}
-
-
-def _fits_gsm(text: str) -> bool:
-    return count_parts(text).encoding == "GSM-7"
-
-
 def _receipt_address(url: str) -> str:
     """Return the address for receipts with Kannel's escape codes: the status and its reason."""
     joint = "&" if "?" in url else "?"
@@ -293,49 +223,26 @@ def _read_bad_request(said: str) -> ProviderError:
     return ProviderError("400", f"The gateway refused the message: {said}")
 
 
-def _read_reason(status: int, reply: str) -> tuple[str, str]:
-    """Return a code and words for a failure, from the text that the network gave with it."""
-    state = re.search(r"stat:\s*([A-Z]+)", reply)
-    number = re.search(r"err:\s*(\w+)", reply)
-    refused = re.match(r"NACK/(\w+)/?(.*)", reply, re.DOTALL)
-    if state:
-        code = state[1] + (f" {number[1]}" if number and number[1].strip("0") else "")
-        words = _END_STATES.get(state[1], _END_STATES["UNDELIV"])
-        return code[:40], words
-    if refused:
-        said = f": {refused[2].strip()}" if refused[2].strip() else ""
-        return refused[1][:40], f"The network refused the message{said[:160]}."
-    if status & 16:
-        return "rejected", "The network refused the message."
-    return "failed", _END_STATES["EXPIRED" if status & 32 else "UNDELIV"]
-
-
-def _decode(text: bytes, values: Mapping[str, str]) -> str:
-    """Return the text in whatever its octets are, with signs in place of what can't be read.
-
-    A reply with a broken octet may still be somebody's STOP: it is never turned away.
-    """
-    charset = values.get("charset", "").strip().lower()
-    if charset in ("ucs-2", "ucs2") or (not charset and values.get("coding") == "2"):
-        charset = "utf-16-be"
-    try:
-        # Octets without a named meaning: most senders write UTF-8, older ones Latin-1.
-        return text.decode(charset if charset not in ("", "8-bit") else "utf-8")
-    except UnicodeDecodeError:
-        return text.decode(charset, "replace") if charset.startswith("utf") else _read_old(text)
-    except LookupError:
-        return _read_old(text)
-
-
-def _read_old(text: bytes) -> str:
-    return text.decode("latin-1")
-
-
-def _write_international(number: str) -> str:
-    """Return a phone number with its plus; networks often leave it out, or write 00 for it."""
-    number = re.sub(r"[\s().-]", "", number)
-    if number.startswith("00"):
-        return "+" + number[2:]
-    if number.isascii() and number.isdigit() and len(number) > 8 and number[0] != "0":
-        return "+" + number
-    return number
+DECLARATION = Kannel.declaration = Declaration(
+    name="kannel",
+    label="Kannel",
+    channels=("sms",),
+    settings=KannelSettings,
+    make=lambda settings, _folder: Kannel(settings),
+    proves_refusal=(
+        "The gateway's name is unknown, or it can't be connected to.",
+        "400: the gateway names what it does not accept.",
+        "403: wrong user name or password, or no network carries this number.",
+        "404: the address in KANNEL_URL is not that of sendsms.",
+        "429: too many requests.",
+        "503 with Kannel's own words “Temporal failure, try again later.”",
+    ),
+    leaves_doubt=(
+        "The request went out and no answer came in time, or only a part of one.",
+        "The line broke after the request began to go out.",
+        "500, 502, 504, a 503 in other words than Kannel's, or any other answer.",
+    ),
+    receipts="webhook",
+    routes=ROUTES,
+    inbound=INBOUND,
+)

@@ -3,32 +3,26 @@
 import json
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from twilio.request_validator import RequestValidator
-
-from rollcall.config import TwilioSettings
-from rollcall.providers.base import (
-    Declaration,
-    Finding,
-    Inbound,
-    Outcome,
-    OutgoingMessage,
-    ProviderError,
-    Receipt,
-)
-from rollcall.providers.http import (
+from rollcall.providers.base import Finding, Outcome, OutgoingMessage, ProviderError
+from rollcall.providers.declaration import Declaration, Provider
+from rollcall.providers.http_line import (
     Answer,
+    GatewayLine,
     HttpLine,
     doubt,
+    is_loopback,
     read_address,
     read_retry_after,
 )
-from rollcall.providers.http_gateway import GatewayLine
-from rollcall.providers.twilio_codes import describe_code, error_of
+from rollcall.providers.settings import setting
+from rollcall.providers.twilio.codes import error_of
+from rollcall.providers.twilio.webhooks import FAILED, INBOUND, ROUTES, read_code
 
 _CHECK_SECONDS = 5.0
 _FIND_SECONDS = 10.0
@@ -37,36 +31,47 @@ _NEWEST_LOOKED_AT = 100
 _CLOCKS_DIFFER = timedelta(seconds=5)
 _LONGEST_NAME = 11  # of an alphanumeric sender
 _TRIAL_PREFIX = "Sent from your Twilio trial account - "
-_TAKEN = ("accepted", "scheduled", "queued", "sending", "sent")
-_FAILED = ("failed", "undelivered", "canceled")
 
 
-class Twilio:
-    """Hands messages to Twilio one at a time, over kept lines; can be asked what it took."""
+@dataclass(frozen=True)
+class TwilioSettings:
+    """Twilio's HTTP API; `sender` is a number, an alphanumeric sender or a service (MG…)."""
 
-    name = "twilio"
-    together = 1
-    declaration = Declaration(
-        label="Twilio",
-        channels=("sms",),
-        proves_refusal=(
-            "Twilio's name is unknown, or it can't be connected to.",
-            "4xx with one of Twilio's error codes: refused, as the code says.",
-            "401, 403, 404, 405 or 407 from a server between: it did not pass the request on.",
-            "429: too many requests.",
-        ),
-        leaves_doubt=(
-            "The request went out and no answer came in time, or only a part of one.",
-            "The line broke after the request began to go out.",
-            "500, 502, 503, 504, or any answer without Twilio's own words.",
-        ),
-        rate=None,
-        receipts="webhook",
+    base_url: str = setting(
+        "TWILIO_BASE_URL",
+        "only for another region or for tests; else `https://api.twilio.com`",
+        default="https://api.twilio.com",
+        read=lambda text, _environ: text.rstrip("/"),
     )
+    account_sid: str = setting(
+        "TWILIO_ACCOUNT_SID", "stands on the first page of Twilio's console (`AC…`)"
+    )
+    auth_token: str = setting(
+        "TWILIO_AUTH_TOKEN",
+        "stands beside it. It also proves that a receipt really comes from Twilio",
+    )
+    sender: str = setting(
+        "TWILIO_FROM",
+        "a number of the account (`+1…`), a sender's name of up to 11 characters, or a messaging "
+        "service (`MG…`)",
+    )
+
+
+class Twilio(Provider):
+    """Hands messages to Twilio one at a time, over kept lines; can be asked what it took."""
 
     def __init__(self, settings: TwilioSettings) -> None:
         self._settings = settings
         self.address = read_address(settings.base_url)
+
+    @property
+    def host(self) -> str | None:
+        """The machine that answers as Twilio."""
+        return self.address.host if self.address else None
+
+    def reports_to(self, public_url: str) -> bool:
+        """Return False where Twilio could not reach the address: it would refuse the message."""
+        return not is_loopback(public_url) or is_loopback(self._settings.base_url)
 
     def connect(self, timeout: float) -> GatewayLine:
         """Return a line that is opened when first used."""
@@ -189,50 +194,6 @@ def read_refusal(answer: Answer) -> ProviderError:
     return doubt(str(status), f"Twilio answered {status}: nobody knows if it took the message.")
 
 
-def check_twilio_signature(
-    auth_token: str, url: str, form: Mapping[str, Any], signature: str
-) -> bool:
-    """Say whether Twilio itself sent this form to this address.
-
-    `url` is the whole address as Twilio was told it: PUBLIC_URL, path and query.
-    """
-    # An empty token would be a key that everybody knows.
-    if not auth_token or not signature:
-        return False
-    return RequestValidator(auth_token).validate(url, form, signature)
-
-
-def read_twilio_receipt(form: Mapping[str, str], reference: str | None = None) -> Receipt | None:
-    """Return what a status callback reports; None where it is none, or of a state unknown here.
-
-    All states before "sent" count as that: they prove that Twilio took the message.
-    """
-    status = form.get("MessageStatus") or form.get("SmsStatus") or ""
-    sid = form.get("MessageSid") or form.get("SmsSid")
-    if status in _TAKEN:
-        return Receipt("sent", reference, sid)
-    if status in ("delivered", "read"):
-        return Receipt("delivered", reference, sid)
-    if status in _FAILED:
-        code = _read_code(form.get("ErrorCode"))
-        text = describe_code(code) if code else "Twilio could not deliver the message."
-        return Receipt("failed", reference, sid, str(code or status), text)
-    return None
-
-
-def read_twilio_inbound(form: Mapping[str, str]) -> tuple[Inbound, bool] | None:
-    """Return the message that somebody sent us and whether Twilio has answered it by itself.
-
-    None where the form holds no message. Twilio answers by itself where its Advanced Opt-Out is
-    on, and says so by OptOutType.
-    """
-    sid, sender = form.get("MessageSid") or form.get("SmsSid"), form.get("From")
-    if not sid or not sender:
-        return None
-    inbound = Inbound(sid, sender.strip(), form.get("To", "").strip(), form.get("Body", ""))
-    return inbound, bool(form.get("OptOutType"))
-
-
 def _judge_account(account: Mapping[str, Any]) -> list[Finding]:
     status = _text(account, "status")
     if status != "active":
@@ -258,9 +219,9 @@ def _is_of(record: Any, message: OutgoingMessage, since: datetime) -> bool:
 
 
 def _outcome_of(record: Mapping[str, Any], token: int) -> Outcome:
-    if _text(record, "status") not in _FAILED:
+    if _text(record, "status") not in FAILED:
         return Outcome(token, provider_message_id=_text(record, "sid"))
-    code = _read_code(record.get("error_code"))
+    code = read_code(record.get("error_code"))
     if code is None:
         text = "Twilio took the message and could not send it."
         return Outcome(token, error=ProviderError(_text(record, "status"), text))
@@ -276,13 +237,6 @@ def _read_json(answer: Answer) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _read_code(value: object) -> int | None:
-    try:
-        return int(str(value))
-    except ValueError:
-        return None
-
-
 def _text(record: Mapping[str, Any], name: str) -> str:
     value = record.get(name)
     return value if isinstance(value, str) else ""
@@ -290,3 +244,27 @@ def _text(record: Mapping[str, Any], name: str) -> str:
 
 def _shorten(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text[:2000]).split())[:200]
+
+
+DECLARATION = Twilio.declaration = Declaration(
+    name="twilio",
+    label="Twilio",
+    channels=("sms",),
+    settings=TwilioSettings,
+    make=lambda settings, _folder: Twilio(settings),
+    proves_refusal=(
+        "Twilio's name is unknown, or it can't be connected to.",
+        "4xx with one of Twilio's error codes: refused, as the code says.",
+        "401, 403, 404, 405 or 407 from a server between: it did not pass the request on.",
+        "429: too many requests.",
+    ),
+    leaves_doubt=(
+        "The request went out and no answer came in time, or only a part of one.",
+        "The line broke after the request began to go out.",
+        "500, 502, 503, 504, or any answer without Twilio's own words.",
+    ),
+    receipts="webhook",
+    lookup=True,
+    routes=ROUTES,
+    inbound=INBOUND,
+)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import regex
 
 from rollcall.messages.parts import GSM_BASIC, GSM_EXTENSION, ROOM, count_parts
-from rollcall.providers.smpp_pdu import (
+from rollcall.providers.smpp.pdu import (
     MESSAGE_STATE,
     RECEIPTED_MESSAGE_ID,
     SAR_NUMBER,

@@ -6,6 +6,7 @@ The schema comes from the migrations, once a worker; each test begins with empty
 import os
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,10 @@ NOT_QUICK = {
         web/test_operations_pages.py
     """.split(),
     "thorough": """
-        api/test_access.py api/test_description.py audience/test_funnel_properties.py
-        audience/test_segment_properties.py explanations/test_histories.py migrations roles
-        segments/test_comparison_properties.py segments/test_version_properties.py
+        accounts/test_chain.py api/test_access.py api/test_description.py
+        audience/test_funnel_properties.py audience/test_rfm.py audience/test_segment_properties.py
+        explanations/test_histories.py migrations roles segments/test_comparison_properties.py
+        segments/test_failing.py segments/test_version_properties.py
         sending/test_difference.py sending/test_rehearsal_properties.py test_growth.py
         web/test_every_route.py
     """.split(),
@@ -97,9 +99,14 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark what is not quick."""
-    for marker, names in NOT_QUICK.items():
-        if any((FOLDER / name) in (item.path, *item.path.parents) for name in names):
-            item.add_marker(marker)
+    for marker in _markers_of(item.path):
+        item.add_marker(marker)
+
+
+@cache
+def _markers_of(path: Path) -> list[str]:
+    above = {str(one.relative_to(FOLDER)) for one in (path, *path.parents) if FOLDER in one.parents}
+    return [marker for marker, names in NOT_QUICK.items() if above & set(names)]
 
 
 @pytest.hookimpl(trylast=True)

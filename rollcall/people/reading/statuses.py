@@ -50,9 +50,9 @@ _WORDS: dict[AttendanceStatus, str] = {
     AttendanceStatus.CLEANED: "cleaned; bounced; hard bounced",
 }  # fmt: skip
 
-_STANDINGS = {
-    " ".join(word.split()): standing
-    for standing, words in _WORDS.items()
+_STATUS_OF = {
+    " ".join(word.split()): status
+    for status, words in _WORDS.items()
     for word in words.split(";")
 }
 
@@ -67,7 +67,7 @@ def read_status(text: str) -> AttendanceStatus:
     word = " ".join(clean_cell(text).casefold().replace("_", " ").split())
     if not word:
         return AttendanceStatus.ATTENDING
-    standing = _STANDINGS.get(word)
+    standing = _STATUS_OF.get(word)
     if standing is None:
         raise UnreadableValue(
             f"the status {shown(text.strip())} is not known; use registered, cancelled, refunded, "

@@ -6,7 +6,7 @@ from typing import Any
 
 import time_machine
 
-from rollcall.audience.criteria import Criteria, SegmentChoice
+from rollcall.audience.criteria import Criteria, SegmentChoice, criteria_to_text
 from rollcall.campaigns.drafts import CampaignDraft, create_campaign
 from rollcall.campaigns.scheduling import schedule_campaign
 from rollcall.events.attendance import cancel_attendance, record_attendance
@@ -132,7 +132,7 @@ class World:
         schedule_campaign(self.actor, story.campaign_id)
         story.freeze(self.now, due)
         self.stories.append(story)
-        self.tell(f"{story.name}: {story.mode}, due {due:%a %H:%M}, {criteria.to_text()}")
+        self.tell(f"{story.name}: {story.mode}, due {due:%a %H:%M}, {criteria_to_text(criteria)}")
 
     def due(self) -> list[Story]:
         """The campaigns that the scheduler sends if it looks now."""

@@ -272,7 +272,7 @@ def check_cause(cause: Cause, certain: bool, who: int, inside: Known, outside: K
     if isinstance(outside.asked, frozenset) or not (outside.asked.scores or outside.asked.cities):
         changed = Changed.DEFINITION if at_first else Changed.PERSON
         assert certain
-        assert (cause.changed, cause.criterion.key) == (changed, (at_first or at_last)[0])
+        assert (cause.changed, cause.criterion) == (changed, (at_first or at_last)[0])
         return
     unread = {*SCORES.values(), "cities"}
     if not certain:
@@ -281,13 +281,13 @@ def check_cause(cause: Cause, certain: bool, who: int, inside: Known, outside: K
         assert not set(at_last) - unread
         assert not outside.side.is_now
     elif cause.changed is Changed.PERSON:
-        assert cause.criterion.key in at_last
-        assert cause.criterion.key not in at_first
+        assert cause.criterion in at_last
+        assert cause.criterion not in at_first
     else:
-        assert cause.criterion.key in at_first + (at_last if outside.side.is_now else [])
+        assert cause.criterion in at_first + (at_last if outside.side.is_now else [])
         assert inside.asked != outside.asked
     if outside.side.is_now and inside.side.is_now:
-        assert (cause.changed, cause.criterion.key) == (Changed.DEFINITION, at_first[0])
+        assert (cause.changed, cause.criterion) == (Changed.DEFINITION, at_first[0])
 
 
 def check_history(

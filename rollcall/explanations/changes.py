@@ -4,9 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from rollcall.audience.criteria import Criteria
+from rollcall.audience.criteria.attendance import say_share
+from rollcall.audience.criteria.criterion import Attends
+from rollcall.audience.criteria.table import attended_by
 from rollcall.explanations.attendance import (
     Presence,
     attendances_at,
+    counted_events,
     say_attendance,
     say_cancellation,
 )
@@ -65,15 +70,19 @@ def _find_attending(context: Context, causes: Mapping[int, str]) -> dict[int, Mo
         elif causes[person_id] == RESTORED:
             found[person_id] = Moved(f"probably came back to {shown.event} after cancelling")
         else:
-            text = _say_arrival(context, shown)
+            text = _say_arrival(context, shown, rows)
             found[person_id] = Moved(text, shown.arrival(text))
     return found
 
 
-def _say_arrival(context: Context, shown: Presence) -> str:
+def _say_arrival(context: Context, shown: Presence, records: Sequence[Presence]) -> str:
     """Return how the person came, and where the list was frozen from what had been taken before."""
     text, side = say_attendance(context, shown), context.frozen_side
-    frozen_at = context.campaign.frozen_at
+    frozen_at, several = context.campaign.frozen_at, _asking_for_several(context)
+    if several is not None:
+        criteria, attends = several
+        counted = counted_events(criteria, attends, records, context.campaign.final_at)
+        text += f", and so came to {say_share(len(counted), attends.slugs(criteria))}"
     if side is None or frozen_at is None or shown.recorded_at > frozen_at:
         return text
     return f"{text}, after the snapshot of {context.say(side.moment)} that it was frozen from"
@@ -84,14 +93,25 @@ def _asked_events(context: Context) -> Sequence[str]:
     return list(dict.fromkeys(slug for one in context.all_criteria for slug in one.events))
 
 
+def _asking_for_several(context: Context) -> tuple[Criteria, Attends] | None:
+    """Return the criteria that ask for more than one event of each person, and how."""
+    asked = [(criteria, attended_by(criteria)) for criteria in context.all_criteria]
+    return next(
+        ((one, attends) for one, attends in asked if attends and attends.needed(one) > 1), None
+    )
+
+
 def _choose(context: Context, cause: str, records: Sequence[Presence]) -> Presence | None:
     """Return the attendance that shows the cause: the one that is new, or that was cancelled."""
     frozen_at, final_at = context.campaign.frozen_at, context.campaign.final_at
     if frozen_at is None or final_at is None:
         return None
     standing = [one for one in records if one.counted_at(final_at)]
+    several = _asking_for_several(context)
     if cause == "cancelled":
-        gone = [one for one in records if one.cancelled_at and one.cancelled_at <= final_at]
+        kept = counted_events(*several, records, final_at) if several else set()
+        left = [one for one in records if one.slug not in kept]
+        gone = [one for one in left if one.cancelled_at and one.cancelled_at <= final_at]
         return max(gone, key=lambda one: one.cancelled_at or one.recorded_at, default=None)
     if cause == RESTORED:
         # To which of several nobody can tell.
@@ -100,6 +120,8 @@ def _choose(context: Context, cause: str, records: Sequence[Presence]) -> Presen
     # A list that was frozen from an earlier snapshot knows nobody who came after that.
     since = min(frozen_at, side.moment) if side is not None else frozen_at
     key = {"attended": "qr_scan", "registered": "registration"}[cause]
+    taken = counted_events(*several, records, since) if several else set()
+    standing = [one for one in standing if one.slug not in taken]
     new = [one for one in standing if one.recorded_at > since and one.source.key == key]
     return new[0] if new else None
 

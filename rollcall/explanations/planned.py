@@ -8,6 +8,8 @@ import sqlalchemy as sa
 
 from rollcall import clock
 from rollcall.audience.criteria import Criteria
+from rollcall.audience.criteria.attendance import say_share
+from rollcall.audience.criteria.table import attended_by
 from rollcall.audience.query import audience_select
 from rollcall.audience.resolved import Resolved
 from rollcall.campaigns.segment_base import resolve_to_freeze, snapshot_choice_of
@@ -221,13 +223,15 @@ def _find_matching(
     elif criteria.segment is not None:
         plain = f"is in the segment {context.names.segment(criteria.segment)}"
     found: dict[int, tuple[str, Evidence | None]] = dict.fromkeys(people, (plain, None))
+    attends = attended_by(criteria)
+    if attends is None:
+        return found
     for who, rows in records.items():
-        fitting = [
-            one
-            for one in rows
-            if not one.cancelled and (not criteria.sources or one.source in criteria.sources)
-        ]
+        fitting = [one for one in rows if not one.cancelled and attends.counts(criteria, one.visit)]
         if fitting:
             text = say_attendance(context, fitting[0])
+            if attends.needed(criteria) > 1:
+                events = len({one.slug for one in fitting})
+                text = f"came to {say_share(events, attends.slugs(criteria))}"
             found[who] = text, fitting[0].arrival(text)
     return found

@@ -129,8 +129,10 @@ class _Told:
         visits = visits_at(records, self._moment)
         past = self._moment is not None
         lack = rule.lacks(Stored(self._criteria, self._context.names, past, visits, facts))
-        evidence = Evidence(lack.kind, lack.text, None, dict(lack.details)) if lack.kind else None
-        return Unmet(rule.key, lack.text + (self._when if lack.then else ""), evidence)
+        shown = lack.text + lack.rest
+        evidence = Evidence(lack.kind, shown, None, dict(lack.details)) if lack.kind else None
+        text = lack.text + (self._when if lack.then else "") + lack.rest
+        return Unmet(rule.key, text, evidence)
 
     @property
     def _when(self) -> str:

@@ -39,6 +39,7 @@ _DEEDS = {Source.REGISTRATION: "registered", Source.QR_SCAN: "scanned a QR code"
 _NOUNS = {Source.REGISTRATION: "registration", Source.QR_SCAN: "QR scan"}
 _WITH_ARTICLE = {Source.REGISTRATION: "a registration", Source.QR_SCAN: "a QR scan"}
 _NAMED = 4  # of more events only the first are named
+MOST_EVENTS = 500
 
 
 def attending(asked: Asked, key: str = "events", by_source: bool = False) -> People:
@@ -67,9 +68,14 @@ def _of_events(asked: Asked, key: str, by_source: bool) -> People:
     return attendances
 
 
-def event_names(slugs: tuple[str, ...], names: Names) -> str:
+def event_names(slugs: tuple[str, ...], names: Names, last: str = "or") -> str:
     """Return the events as a choice; of many only the first few are named."""
-    return either([names.events.get(slug, slug) for slug in slugs], _NAMED)
+    return either([names.events.get(slug, slug) for slug in slugs], _NAMED, last)
+
+
+def say_share(events: int, slugs: tuple[str, ...]) -> str:
+    """Return "2 of the 3 chosen events"."""
+    return f"{events} of the {len(slugs)} chosen events"
 
 
 # At one of these events.
@@ -143,7 +149,7 @@ EVENTS = Criterion(
         read=lambda values: list(chosen_events(values)),
     ),
     option=Option("--event", "text", True, "SLUG", "Any of these.", as_given),
-    given=Given(list[Slug], 500, "Slugs; people of any of these events."),
+    given=Given(list[Slug], MOST_EVENTS, "Slugs; people of any of these events."),
 )
 
 

@@ -176,11 +176,13 @@ class Stored:
 class Lack:
     """Why a rule is not met, as a clause without a subject, with the evidence where it has one.
 
-    `then` says that the clause is about the moment in question, and wants its date behind it.
+    `then` says that the clause is about the moment in question, and wants its date behind it;
+    `rest` is what goes on after that.
     """
 
     text: str
     then: bool = True
+    rest: str = ""
     kind: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
 

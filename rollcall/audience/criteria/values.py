@@ -122,11 +122,14 @@ class Names:
         return f"{name} (version {choice.version})" if choice.version else name
 
 
-def either(words: Sequence[str], most: int | None = None) -> str:
-    """Return the words as a choice: "a, b or c"; beyond `most` only the first few are named."""
+def either(words: Sequence[str], most: int | None = None, last: str = "or") -> str:
+    """Return the words as a choice: "a, b or c"; beyond `most` only the first few are named.
+
+    `last` is the word before the last one.
+    """
     if most is not None and len(words) > most:
-        return f"{', '.join(words[: most - 1])} or {len(words) - most + 1} others"
-    return " or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
+        return f"{', '.join(words[: most - 1])} {last} {len(words) - most + 1} others"
+    return f" {last} ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
 
 def say_range(limits: ScoreRange) -> str:

@@ -208,7 +208,7 @@ def check_outside(story: Story, who: int, said: Explanation, label: str) -> None
         shown = said.evidence[0]
         presence = person.presences[shown.details["event"], shown.details["source"]]
         assert presence.came == shown.at > at, label
-        assert not person.at_event(at, story.rules.events, story.rules.sources), label
+        assert not story.rules.attended(person, at), label
     elif said.cause in ("cancelled", "cancelled_then"):
         assert (said.cause == "cancelled_then") == ("probably" in said.sentence), label
         assert any(one.came <= at and not one.counts(at) for one in person.presences.values()), (
@@ -216,6 +216,15 @@ def check_outside(story: Story, who: int, said: Explanation, label: str) -> None
         )
     elif said.cause in ("events", "sources"):
         assert not person.at_event(at, story.rules.events, story.rules.sources), label
+    elif said.cause == "min_events":
+        came_to = len(person.events_at(at, story.rules.events, story.rules.sources))
+        counted = said.evidence[0].details["events"]
+        # Of a cancellation that was taken back nothing is kept.
+        forgotten = any(one.restored for one in person.presences.values())
+        assert counted == came_to or (forgotten and counted > came_to), label
+        assert counted < story.rules.least == said.evidence[0].details["needed"], label
+        assert f"had come to {counted} of the 3 chosen events when" in said.sentence, label
+        assert said.sentence.endswith(f"; {story.rules.least} are needed."), label
     elif said.cause == "segment":
         assert story.segment is not None, label
         assert not story.was_member(person), label

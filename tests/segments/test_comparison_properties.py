@@ -55,6 +55,9 @@ definitions = st.builds(
     exclude_events=st.one_of(st.just(()), st.just(EVENTS[2:])),
     window_hours=st.just(0),
 )
+definitions = st.tuples(definitions, st.booleans()).map(
+    lambda drawn: replace(drawn[0], min_events=len(drawn[0].events)) if drawn[1] else drawn[0]
+)
 # Everything in these keeps its history, so that every cause can be told.
 exact_definitions = definitions.map(
     lambda drawn: replace(drawn, recency=None, frequency=None, cities=())
@@ -109,6 +112,12 @@ def fails(asked: Criteria | frozenset[int], who: int, stood: Standing | None) ->
         "events": not here,
         "sources": bool(asked.sources) and not set(here) & set(asked.sources),
     }
+    came_to = {
+        event
+        for event, source in stood.attends
+        if event in asked.events and source in (asked.sources or tuple(Source))
+    }
+    found["min_events"] = len(came_to) < (asked.min_events or 1) and (asked.min_events or 1) > 1
     for letter, wanted in asked.scores.items():
         found[SCORES[letter]] = not wanted.low <= stood.scores.get(letter, 0) <= wanted.high
     found["cities"] = bool(asked.cities) and stood.city not in asked.cities

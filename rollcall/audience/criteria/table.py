@@ -10,6 +10,7 @@ from rollcall.audience.criteria.attendance import EVENTS, EXCLUDE_EVENTS, SOURCE
 from rollcall.audience.criteria.campaigns import EXCLUDE_CAMPAIGNS
 from rollcall.audience.criteria.cities import CITIES
 from rollcall.audience.criteria.criterion import Attends, Criterion, Mentions, Rule, Unkept
+from rollcall.audience.criteria.min_events import MIN_EVENTS
 from rollcall.audience.criteria.people import PEOPLE
 from rollcall.audience.criteria.scores import RFM_FILTERS
 from rollcall.audience.criteria.segments import EXCLUDE_SEGMENTS, SEGMENT
@@ -47,6 +48,7 @@ TABLE = check_table(
         PEOPLE,
         EVENTS,
         SOURCES,
+        MIN_EVENTS,
         SEGMENT,
         RFM_FILTERS,
         CITIES,

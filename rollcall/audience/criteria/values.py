@@ -64,14 +64,15 @@ class CampaignChoice:
 class Criteria:
     """Which people: each criterion that is given narrows the audience.
 
-    `events` are slugs, any of them; `sources` limit which attendances count; `people` are
-    hand-picked ids; `window_hours` is the anti-spam window, 0 for off. Whoever is excluded
-    counts as matched and is left out by the funnel's first steps. Each field is held by one
-    row of `rollcall.audience.criteria.table`, which says everything else about it.
+    `events` are slugs, any of them or at least `min_events`; `sources` limit which attendances
+    count; `people` are hand-picked ids; `window_hours` is the anti-spam window, 0 for off.
+    Whoever is excluded counts as matched and is left out by the funnel's first steps. Each
+    field is held by one row of `rollcall.audience.criteria.table`, which says all else about it.
     """
 
     events: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
+    min_events: int | None = None
     recency: ScoreRange | None = None
     frequency: ScoreRange | None = None
     monetary: ScoreRange | None = None

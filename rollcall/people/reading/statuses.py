@@ -51,9 +51,7 @@ _WORDS: dict[AttendanceStatus, str] = {
 }  # fmt: skip
 
 _STATUS_OF = {
-    " ".join(word.split()): status
-    for status, words in _WORDS.items()
-    for word in words.split(";")
+    " ".join(word.split()): status for status, words in _WORDS.items() for word in words.split(";")
 }
 
 

@@ -97,7 +97,8 @@ chaos: install-dev ## Kill processes while they send, against real gateways, on 
 	ROLLCALL_TEST_RACES=1000 ROLLCALL_TEST_WRITERS_SECONDS=60 \
 		$(BIN)/pytest -q tests/sending/test_failing_databases.py --database postgresql
 
-bench: install-dev ## Measure audiences, segments and sending on both databases.
+bench: install-dev ## Measure audiences, segments and sending on both databases, and how phones are read.
 	$(BIN)/python -m benchmarks.audience
 	$(BIN)/python -m benchmarks.segments
 	$(BIN)/python -m benchmarks.sending
+	$(BIN)/python -m benchmarks.phones

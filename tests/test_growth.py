@@ -45,8 +45,13 @@ from rollcall.people.reading.emails import normalise_email
 from rollcall.people.reading.errors import UnreadableFile, UnreadableValue
 from rollcall.people.reading.mapping import propose_mapping
 from rollcall.people.reading.people import PersonRow, Rejection, read_people_rows
-from rollcall.people.reading.phones import looks_like_phone, normalise_phone
-from rollcall.people.reading.places import read_country, read_timezone
+from rollcall.people.reading.phones import (
+    looks_like_phone,
+    normalise_phone,
+    possible_phones,
+    read_local_phone,
+)
+from rollcall.people.reading.places import read_country, read_phone_country, read_timezone
 from rollcall.people.reading.statuses import read_status
 from rollcall.people.reading.table import Table, _labels
 from rollcall.people.reading.times import read_moment
@@ -70,6 +75,7 @@ RUNS = (
 SEEDS = (
     "",
     *("+1 416 555 0123", "tel: 4165550123 ext. 12", "4.16555E+09", "4165550123.0", "416–555–0123"),
+    *("+49 (0) 151 23456789", "0049 151", "Work Fax", "federal republic of germany"),
     *("4165550123 or 6475550123", "+4165550123", "12345", "(416) 555-0123"),
     *("sarah.lee@example.org", "Sarah Lee <sarah@example.org>", "a@b.ca; c@d.ca", "example"),
     *("2026-11-28", "28/11/2026", "28th November 2026, 7:30 pm +02:00", "19:30:00.5 pm +02:00"),
@@ -109,7 +115,10 @@ FUNCTIONS: dict[Callable[[str], Any], tuple[str, ...]] = {
     heading_key: ("E-mail é",),
     split_name: ("Lee, Sarah",),
     read_status: ("checked in",),
-    read_country: ("Canada",),
+    read_country: ("Canada", "Germany (+49)", "Islamic Republic of Iran"),
+    lambda text: read_phone_country(text, "CA"): ("+49", "DE - Germany"),
+    lambda text: possible_phones(text, "CA"): ("0049 (0) 151 23456789",),
+    lambda text: read_local_phone(text, "DE", "CA"): ("0049 (0) 151 23456789", "a ::: b"),
     read_timezone: ("America/Toronto",),
     read_amount: ("CAD 1,234.50",),
     read_currency: ("CAD",),

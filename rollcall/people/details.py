@@ -7,7 +7,7 @@ from rollcall.errors import InvalidInput
 from rollcall.people.reading.cells import clean_cell
 from rollcall.people.reading.emails import normalise_email
 from rollcall.people.reading.errors import UnreadableValue
-from rollcall.people.reading.phones import normalise_phone
+from rollcall.people.reading.phones import TYPED_AT_HOME, read_local_phone
 from rollcall.people.reading.places import read_country, read_timezone
 
 LONGEST_TEXT = 200
@@ -54,7 +54,9 @@ def check_person(draft: PersonDraft, default_country: str) -> CheckedPerson:
     phone = _read_address(
         draft.phone,
         "phone",
-        lambda text: normalise_phone(text, country or default_country),
+        lambda text: read_local_phone(
+            text, country or default_country, default_country, TYPED_AT_HOME
+        ),
         problems,
     )
     email = _read_address(draft.email, "email", normalise_email, problems)

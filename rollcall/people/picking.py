@@ -31,12 +31,18 @@ from rollcall.people.reading.emails import normalise_email
 from rollcall.people.reading.errors import UnreadableFile, UnreadableValue
 from rollcall.people.reading.mapping import propose_mapping
 from rollcall.people.reading.people import Rejection, read_people_rows
-from rollcall.people.reading.phones import normalise_phone
+from rollcall.people.reading.phones import (
+    TYPED_AT_HOME,
+    Habit,
+    find_phone_habit,
+    normalise_phone,
+)
 from rollcall.people.reading.records import Record
 from rollcall.people.reading.table import Table
 
 # No country has phones this short, so that a shorter number is a person's own in Rollcall.
 _LONGEST_ID = 6
+_WORDS_FOR_HABIT = 50
 _NUMBER_HEADINGS = ("person", "person id", "person_id", "id")
 _WITH_A_NAME = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]+)>")
 _ADDRESSES = {"phone", "other_phone", "email", "buyer_phone", "buyer_email"}
@@ -76,12 +82,14 @@ def pick_people(organisation: Organisation, words: Iterable[str]) -> Picked:
     contacts: list[Missing] = []
     numbers: list[tuple[str, int]] = []
     unknown: list[tuple[str, str]] = []
-    for word in filter(None, (word.strip() for word in words)):
+    words = [word for word in (word.strip() for word in words) if word]
+    habit = _habit_of(words, organisation.country)
+    for word in words:
         if word.isdecimal() and len(word) <= _LONGEST_ID:
             numbers.append((word, int(word)))
             continue
         try:
-            contacts.append(Missing(word, _contact(word, organisation.country)))
+            contacts.append(Missing(word, _contact(word, organisation.country, habit)))
         except UnreadableValue as error:
             unknown.append((word, str(error)))
     found, missing = _find_contacts(organisation.id, contacts, unknown)
@@ -174,7 +182,13 @@ def _number_column(header: list[str]) -> int | None:
     return next((headings.index(word) for word in _NUMBER_HEADINGS if word in headings), None)
 
 
-def _contact(word: str, country: str) -> Contact:
+def _habit_of(words: list[str], country: str) -> Habit:
+    """Return how the list writes phones: as at home, unless some begin with a country code."""
+    habit = find_phone_habit(words[:_WORDS_FOR_HABIT], country)
+    return habit if habit.abroad or habit.own_code else TYPED_AT_HOME
+
+
+def _contact(word: str, country: str, habit: Habit = TYPED_AT_HOME) -> Contact:
     named = _WITH_A_NAME.fullmatch(word)
     text = named["address"] if named else word
     emails = [piece for piece in text.split() if "@" in piece]
@@ -183,7 +197,7 @@ def _contact(word: str, country: str) -> Contact:
         emails, phone = [word], ""
     first, last = split_name(named["name"].strip(" \"'")) if named else ("", "")
     return Contact(
-        phone=normalise_phone(phone, country) if phone or not emails else None,
+        phone=normalise_phone(phone, country, habit) if phone or not emails else None,
         email=normalise_email(" ".join(emails)) if emails else None,
         first_name=first[:LONGEST_NAME],
         last_name=last[:LONGEST_NAME],

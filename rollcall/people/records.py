@@ -25,7 +25,7 @@ from rollcall.people.identity import (
 )
 from rollcall.people.reading.emails import normalise_email
 from rollcall.people.reading.errors import UnreadableValue
-from rollcall.people.reading.phones import normalise_phone
+from rollcall.people.reading.phones import possible_phones
 
 LONGEST_REASON = 200
 LARGEST_ID = 2**31 - 1
@@ -129,7 +129,7 @@ def _has_key(organisation_id: int, key: int | str) -> sa.ColumnElement[bool]:
         if "@" in text:
             return Person.email == normalise_email(text)
         if text.startswith("+") or (text.isascii() and text.isdigit()):
-            return Person.phone == normalise_phone(text, default_country(organisation_id))
+            return Person.phone.in_(possible_phones(text, default_country(organisation_id)))
     except UnreadableValue:
         return sa.false()
     return Person.hash == text if text.isascii() and "\0" not in text else sa.false()

@@ -7,7 +7,7 @@ from rollcall.extensions import db
 from rollcall.models import Channel, Organisation, Suppression
 from rollcall.people.facts import hash_address
 from rollcall.people.reading.emails import normalise_email
-from rollcall.people.reading.phones import normalise_phone
+from rollcall.people.reading.phones import TYPED_AT_HOME, normalise_phone
 
 
 def read_trial_address(
@@ -23,7 +23,11 @@ def read_trial_address(
         what = "phone" if sms else "e-mail address"
         raise InvalidInput({field: f"Give the {what} that it is to go to."})
     try:
-        address = normalise_phone(typed, organisation.country) if sms else normalise_email(typed)
+        address = (
+            normalise_phone(typed, organisation.country, TYPED_AT_HOME)
+            if sms
+            else normalise_email(typed)
+        )
     except ValueError as error:
         raise InvalidInput({field: str(error)}) from error
     if has_opted_out(organisation.id, channel, address):

@@ -39,8 +39,7 @@ from rollcall.models import (
 from rollcall.people.consent import release_addresses, suppress_addresses
 from rollcall.people.facts import hash_address
 from rollcall.people.identity import lock_people
-from rollcall.people.reading.errors import UnreadableValue
-from rollcall.people.reading.phones import normalise_phone
+from rollcall.people.reading.phones import possible_phones
 from rollcall.providers.base import Inbound, Receipt, Sink
 from rollcall.sending.receipts import store_receipt
 from rollcall.sending.references import database_in_reach
@@ -176,10 +175,7 @@ def _addresses(written: str) -> list[str]:
         return [f"+{digits[2:]}"]
     found = [f"+{digits}"]
     for country in db.session.scalars(sa.select(Organisation.country).distinct()).all():
-        try:
-            found.append(normalise_phone(digits, country))
-        except UnreadableValue:
-            continue
+        found += possible_phones(digits, country)
     return list(dict.fromkeys(found))
 
 

@@ -34,21 +34,58 @@ def heading_key(heading: str) -> str:
 
 
 def _target(key: str, label: str, headings: str) -> Target:
-    return Target(key, label, tuple(" ".join(h.split()) for h in headings.split(",")))
+    return Target(key, label, tuple(heading_key(h) for h in headings.split(",") if h.strip()))
 
+
+# From the phones that get texts to those that hardly do; landlines at work come last.
+_PHONES = """
+        attendee mobile, attendee mobile phone, attendee cell phone, attendee phone,
+        attendee phone number, participant phone, participant phone number, ticket phone,
+        ticket phone number, ticket holder phone, guest phone, guest phone number,
+        cell phone, cellphone, mobile phone, mobilephone, mobile, cell, mobile number,
+        mobile phone number, cell phone number, cell number, mobile no, cellular, cellular phone,
+        sms phone number, sms phone, sms number, sms, whatsapp, whatsapp number,
+        whatsapp phone number, handy, handynummer, mobiltelefon, mobiltelefonnummer, mobilnummer,
+        mobil, mobiele telefoon, mobiel, mobiel nummer, mobiele nummer, gsm, gsm nummer,
+        portable, telephone portable, telephone mobile, tel portable, tel mobile,
+        numero de portable, numero de mobile, movil, telefono movil, numero de movil, celular,
+        telefono celular, numero de celular, telemovel, numero de telemovel, cellulare,
+        telefono cellulare, numero di cellulare, telefon komorkowy, komorka, matkapuhelin,
+        matkapuhelinnumero, mobilni telefon, mobilni cislo, cep telefonu, cep, 携帯電話, 携帯番号,
+        手机, 手机号, 手机号码, 휴대폰, 휴대전화, мобильныи телефон, мобильныи,
+        phone number, phonenumber, phone, phone no, phone 1 value, phone 1, phone number 1,
+        primary phone, primary phone number, main phone, telephone, telephone number, tel, tel no,
+        tel number, phone e164, contact number, contact phone, contact phone number, your phone,
+        your phone number, your mobile number, telefon, telefonnummer, rufnummer, tlf,
+        telefoon, telefoonnummer, numero de telephone, n de telephone, telefono,
+        numero de telefono, numero di telefono, telefone, numero de telefone, numer telefonu,
+        puhelin, puhelinnumero, telefonni cislo, telefon numarasi, 電話番号, 電話, 电话, 电话号码,
+        전화번호, телефон, номер телефона,
+        phone 2 value, phone 2, phone number 2, mobile phone 2, mobile 2, other phone, otherphone,
+        secondary phone, alternate phone, alternative phone, additional phone, second phone,
+        phone 3 value, phone 3, phone number 3,
+        home phone, homephone, home phone number, home telephone, home phone 2,
+        telefon privat, telefon prive, privat telefon, evening phone, default address phone,
+        day phone, daytime phone, daytime phone number, work phone, workphone, work phone number,
+        business phone, businessphone, business phone number, business phone 2, office phone,
+        telefon geschaftlich, telefon dienstlich, phone work, phone home, phone mobile"""
 
 _PERSON = (
-    _target("phone", "Phone", """
-        attendee phone, attendee phone number, guest phone, cell phone, mobile phone, mobile,
-        cell, mobile number, mobile phone number, cell phone number, cell number,
-        sms phone number, sms number, sms, whatsapp, whatsapp number, phone number, phone,
-        phone no, telephone, telephone number, tel, phone e164, contact number, contact phone,
-        handy, handynummer, mobiltelefon, mobilnummer, mobil, telefon, telefonnummer,
-        rufnummer, portable, telephone portable, telephone mobile, numero de telephone,
-        numero de portable, telefono, movil, celular, primary phone, home phone, work phone,
-        day phone"""),
-    _target("other_phone", "Another phone, where the first is empty",
-            "home phone, work phone, other phone, secondary phone, phone 2, phone number 2"),
+    _target("phone", "Phone", _PHONES),
+    _target("other_phone", "Another phone, where the first is empty", _PHONES),
+    _target("third_phone", "A third phone, where both are empty", _PHONES),
+    _target("phone_label", "What kind of phone the first is", ""),
+    _target("other_phone_label", "What kind of phone the other is", ""),
+    _target("third_phone_label", "What kind of phone the third is", ""),
+    _target("phone_country", "Country of the phone, or its dialling code", """
+        phone country code, phone country, phone country prefix, mobile country code,
+        mobile country, country dial code, dial code, dialing code, dialling code,
+        country calling code, calling code, international code, country phone code, phone code,
+        phone prefix, country prefix, phone number country code, phone number prefix,
+        landesvorwahl, landervorwahl, vorwahl, indicatif, indicatif pays, indicatif telephonique,
+        prefijo, prefijo pais, codigo de pais, codigo pais, codigo do pais, ddi, prefisso,
+        prefisso internazionale, landnummer, landnummer telefoon, landcode, landkod,
+        kierunkowy, numer kierunkowy, country code, countrycode"""),
     _target("email", "E-mail", """
         attendee email, attendee e mail, attendee email address, participant email,
         ticket email, ticket holder email, guest email, teilnehmer e mail, email, e mail,
@@ -73,7 +110,8 @@ _PERSON = (
         customer email, invoice email"""),
     _target("buyer_phone", "Phone of who ordered", """
         buyer phone, buyer phone number, order phone, purchaser phone, billing phone,
-        customer phone"""),
+        customer phone, customer phone number, order phone number, billing phone number,
+        purchaser phone number, phone billing"""),
 )  # fmt: skip
 
 _STATUS = _target("status", "Status", """
@@ -88,14 +126,19 @@ _ORDERED = """
         date de commande, date d inscription, inscrit le, optin time"""
 _ORDERED_CLOCK = "order time, bestellzeit, uhrzeit der bestellung, heure de commande, purchase time"
 
+_COUNTRY = _target("country", "Country", """
+        home country, country, cc, country region, country name, attendee country,
+        country of residence, residence country, mailing country, address country, phone 1 country,
+        shipping country, billing country, land, herkunftsland, wohnsitzland, pays,
+        pays de residence, pais, paese, nazione, kraj, maa, zeme, stat, ulke, 国, 国家, 국가,
+        страна""")  # fmt: skip
+
 PEOPLE_TARGETS = (
     *_PERSON,
     _target("city", "City", """
         home city, city, town, attendee city, residence city, shipping city, billing city,
         ort, stadt, wohnort, ville, ciudad, locality"""),
-    _target("country", "Country", """
-        home country, country, country code, cc, country region, attendee country,
-        shipping country, billing country, land, pays, pais"""),
+    _COUNTRY,
     _target("timezone", "Time zone", "timezone, time zone, tz, zeitzone, fuseau horaire"),
     _STATUS,
     _target("registered_at", "Registered at", _ORDERED),
@@ -116,6 +159,7 @@ PEOPLE_TARGETS = (
 
 PURCHASE_TARGETS = (
     *_PERSON,
+    _COUNTRY,
     _target("reference", "Order reference", """
         order id, order number, order no, order code, order reference, order, transaction id,
         payment id, reference, invoice number, receipt number, booking id, booking reference,

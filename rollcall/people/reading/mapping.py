@@ -8,12 +8,16 @@ from typing import Any
 from rollcall.people.reading.cells import clean_cell, says_nothing
 from rollcall.people.reading.columns import TARGETS, heading_key
 from rollcall.people.reading.emails import looks_like_email
-from rollcall.people.reading.errors import UnreadableValue
-from rollcall.people.reading.phones import looks_like_phone, normalise_phone
+from rollcall.people.reading.phone_columns import is_column_of_phones
+from rollcall.people.reading.phones import looks_like_phone
 from rollcall.people.reading.statuses import is_standing
 from rollcall.people.reading.times import guess_day_first
 
 _ATTENDEES_OWN = ("attendee", "participant", "ticket", "guest", "teilnehmer")
+_PHONES = ("phone", "other_phone", "third_phone")
+# Headings of phones that stand above "yes" and "no" as well.
+_PHONES_OR_ANSWERS = ("sms", "whatsapp", "mobile", "mobil", "cell", "handy", "portable", "gsm")
+_COUNTRY_CODES = ("country code", "countrycode")
 _FIRST_NAME_BESIDE_NAME = ("vorname", "prenom", "nombre")
 _MOMENTS = ("registered_at", "checked_in", "purchased_at")
 _ENOUGH = 0.6  # of the filled samples must fit before a column is recognised by its content
@@ -73,6 +77,8 @@ def propose_mapping(
     """Return what each column most likely is, by its heading, else by what stands in it."""
     columns = _by_heading(header, kind)
     _settle_surname(columns)
+    _settle_phones(header, sample, columns)
+    _settle_country(columns)
     _settle_buyer(header, columns)
     if "status" in columns and not _mostly(is_standing, _values(header, sample, columns["status"])):
         del columns["status"]
@@ -105,20 +111,61 @@ def _settle_surname(columns: dict[str, str]) -> None:
         columns["last_name"] = columns.pop("name")
 
 
+def _settle_phones(
+    header: Sequence[str], sample: Sequence[Sequence[str]], columns: dict[str, str]
+) -> None:
+    """Leave out columns of answers, and find what the labels beside phones are called.
+
+    Google's contacts have "Phone 1 - Label" beside "Phone 1 - Value".
+    """
+    labels = [columns.pop(target) for target in _PHONES if target in columns]
+    phones = [label for label in labels if not _holds_answers(header, sample, label)]
+    columns |= dict(zip(_PHONES, phones, strict=False))
+    by_key = {heading_key(label): label for label in header}
+    for target, label in zip(_PHONES, phones, strict=False):
+        key = heading_key(label)
+        for word in ("label", "type"):
+            beside = by_key.get(f"{key.removesuffix(' value')} {word}")
+            if beside:
+                columns.setdefault(f"{target}_label", beside)
+
+
+def _holds_answers(header: Sequence[str], sample: Sequence[Sequence[str]], label: str) -> bool:
+    if heading_key(label) not in _PHONES_OR_ANSWERS:
+        return False
+    values = _values(header, sample, label)
+    return bool(values) and not any(map(looks_like_phone, values))
+
+
+def _settle_country(columns: dict[str, str]) -> None:
+    """A country code that stands alone is that of the person as well as of the phone."""
+    stands_alone = "country" not in columns
+    if stands_alone and heading_key(columns.get("phone_country", "")) in _COUNTRY_CODES:
+        columns["country"] = columns.pop("phone_country")
+
+
 def _settle_buyer(header: Sequence[str], columns: dict[str, str]) -> None:
-    """Where attendees have an e-mail of their own, plain "Email" and "Phone" are the buyer's.
+    """Where attendees have an address of their own, plain "Email" and "Phone" are the buyer's.
 
     pretix and Tito write one row a ticket, with the order's address beside the attendee's.
     """
-    if not heading_key(columns.get("email", "")).startswith(_ATTENDEES_OWN):
+    if _is_attendees_own(columns.get("email")):
+        free = {heading_key(label): label for label in header if label not in columns.values()}
+        for plain in ("email", "e mail", "email address"):
+            if plain in free:
+                columns.setdefault("buyer_email", free[plain])
+    phones = [target for target in _PHONES if target in columns]
+    own = [target for target in phones if _is_attendees_own(columns[target])]
+    if not own and not (_is_attendees_own(columns.get("email")) and "buyer_email" in columns):
         return
-    free = {heading_key(label): label for label in header if label not in columns.values()}
-    for plain in ("email", "e mail", "email address"):
-        if plain in free:
-            columns.setdefault("buyer_email", free[plain])
-    phone = columns.get("phone")
-    if phone and "buyer_email" in columns and not heading_key(phone).startswith(_ATTENDEES_OWN):
-        columns["buyer_phone"] = columns.pop("phone")
+    for target in phones:
+        if target not in own:
+            columns.pop(f"{target}_label", None)
+            columns.setdefault("buyer_phone", columns.pop(target))
+
+
+def _is_attendees_own(label: str | None) -> bool:
+    return heading_key(label or "").startswith(_ATTENDEES_OWN)
 
 
 def _by_content(
@@ -129,24 +176,37 @@ def _by_content(
 ) -> None:
     """Find a phone and an e-mail column under headings that nobody knows, or under none."""
 
-    def is_phone(text: str) -> bool:
-        try:
-            return bool(normalise_phone(text, country))
-        except UnreadableValue:
-            return "E+" in text.upper() and looks_like_phone(text)
+    if not {"email", "buyer_email"} & set(columns):
+        _take_first(
+            header, sample, columns, "email", lambda _, values: _mostly(looks_like_email, values)
+        )
 
-    for target, fits in (("email", looks_like_email), ("phone", is_phone)):
-        if target in columns or f"buyer_{target}" in columns:
-            continue
-        for label in header:
-            values = _values(header, sample, label)
-            if label not in columns.values() and values and _mostly(fits, values):
-                columns[target] = label
-                break
+    def holds_phones(label: str, values: list[str]) -> bool:
+        heading = None if label == f"Column {list(header).index(label) + 1}" else label
+        alone = not {"email", "buyer_email"} & set(columns)
+        return is_column_of_phones(heading, values, country, is_only_address=alone)
+
+    if not {*_PHONES, "buyer_phone"} & set(columns):
+        _take_first(header, sample, columns, "phone", holds_phones)
     named = {"name", "first_name", "last_name"} & set(columns)
     others = [label for label in header if label not in columns.values()]
     if not named and len(others) == 1 and others[0].startswith("Column "):
         columns["name"] = others[0]
+
+
+def _take_first(
+    header: Sequence[str],
+    sample: Sequence[Sequence[str]],
+    columns: dict[str, str],
+    target: str,
+    fits: Callable[[str, list[str]], bool],
+) -> None:
+    """Give the target the first free column with values that fit."""
+    for label in header:
+        values = _values(header, sample, label)
+        if label not in columns.values() and values and fits(label, values):
+            columns[target] = label
+            return
 
 
 def _values(header: Sequence[str], sample: Sequence[Sequence[str]], label: str) -> list[str]:

@@ -66,6 +66,7 @@ def read_people_rows(
     without an offset are of `zone`. A country or time zone that is not known is left empty.
     """
     cells = Cells(table.header, mapping)
+    cells.learn_habit(table.sample, default_country)
     for record in table.rows():
         if isinstance(record, BrokenRecord):
             yield Rejection(record.line, record.reason, [record.text])
@@ -86,7 +87,7 @@ def _read_person(
     registered = cells.get("registered_at")
     return PersonRow(
         line=line,
-        contact=read_contact(cells, default_country, country),
+        contact=read_contact(cells, default_country),
         city=_read_city(cells.get("city")),
         country=country,
         timezone=read_timezone(cells.get("timezone")) or "",

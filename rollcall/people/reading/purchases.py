@@ -48,6 +48,7 @@ def read_purchase_rows(
     `currency` is meant where neither the row nor the amount names one.
     """
     cells = Cells(table.header, mapping)
+    cells.learn_habit(table.sample, default_country)
     reading = _Reading(mapping.day_first, table.delimiter == ";", default_country, zone, currency)
     for record in table.rows():
         if isinstance(record, BrokenRecord):

@@ -3,7 +3,7 @@
 import pytest
 
 from rollcall.people.reading.errors import UnreadableValue
-from rollcall.people.reading.places import read_country, read_timezone
+from rollcall.people.reading.places import read_country, read_phone_country, read_timezone
 from rollcall.people.reading.statuses import AttendanceStatus, read_status
 
 
@@ -42,12 +42,54 @@ def test_an_unknown_status_is_refused_rather_than_guessed() -> None:
         ("Deutschland", "DE"),
         ("Frankreich", "FR"),
         ("USA", "US"),
+        ("The Netherlands", "NL"),
+        ("NLD", "NL"),
+        ("AUS", "AU"),
+        ("U.K.", "GB"),
+        ("Viet Nam", "VN"),
+        ("Russian Federation", "RU"),
+        ("Republic of Ireland", "IE"),
+        ("Federal Republic of Germany", "DE"),
+        ("Iran (Islamic Republic of)", "IR"),
+        ("Korea, Republic of", "KR"),
+        ("Democratic People's Republic of Korea", "KP"),
+        ("Congo, The Democratic Republic of the", "CD"),
+        ("Alemania", "DE"),
+        ("Allemagne", "DE"),
+        ("Germania", "DE"),
+        ("Duitsland", "DE"),
+        ("Alemanha", "DE"),
+        ("Niemcy", "DE"),
+        ("Tyskland", "DE"),
+        ("Saksa", "DE"),
+        ("Германия", "DE"),
+        ("ドイツ", "DE"),
+        ("Áo", "AT"),  # Vietnamese, and no Angola
+        ("Germany (+49)", "DE"),
+        ("🇩🇪 Germany", "DE"),
+        ("DE - Germany", "DE"),
+        ("+44", "GB"),
+        ("49", "DE"),
+        ("0049", "DE"),
+        ("49.0", "DE"),
+        ("+1", None),  # of two dozen countries
+        ("France (+49)", None),
+        ("+999", None),
+        ("Ontario", None),
         ("Atlantis", None),
         ("", None),
     ],
 )
 def test_country_by_code_or_by_name_in_several_languages(text: str, country: str | None) -> None:
     assert read_country(text) == country
+
+
+def test_a_shared_dialling_code_is_the_organisations_if_it_has_it() -> None:
+    assert read_phone_country("+1", "CA") == "CA"
+    assert read_phone_country("1", "DE") == "US"
+    assert read_phone_country("+7", "KZ") == "KZ"
+    assert read_phone_country("Kanada", "DE") == "CA"
+    assert read_phone_country("Atlantis", "DE") is None
 
 
 def test_time_zone_by_its_name_only() -> None:

@@ -23,6 +23,7 @@ _DIGITS = re.compile(r"\d+")
 _LONGEST = 15  # digits, country code and all (ITU-T E.164)
 _FOR_NETWORKS = "001"  # the library's region of numbers that are of no country
 _FEW = 3  # neighbours in a column, which are no coincidence
+_MANY = 10  # neighbours of one kind to one of the other, which is the exception then
 _MOBILE = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 
 
@@ -79,10 +80,11 @@ def settle(phone: str, home: str | None, default: str, habit: Habit) -> Reading 
     3. Country code and mobile number of that same country, which as a number without its 0
        would be a landline: the country code it is.
     4. The habit of the column, found in numbers that can be read in one way only. Next to
-       foreign ones alone it is international, next to both kinds nobody knows. Among those of
+       foreign ones alone it is international; next to both kinds nobody knows. Among those of
        the organisation's country it is one of them: in that very country after one such
-       neighbour (or one with its code, if the foreign number were a landline); in another with
-       the same code, or where a mobile number lacks its 0, after three.
+       neighbour (or one with its code, if the foreign number were a landline), and with one
+       foreign neighbour among ten; in another country with the same code, or where a mobile
+       number lacks its 0, after three and with no foreign one.
 
     A missing 0 is put back where the country stands beside the phone, or onto mobile numbers.
     Landlines are of any length in some countries: half of all digits would become one.
@@ -135,7 +137,7 @@ def possible_numbers(phone: str, default: str) -> list[str]:
 
 def read_national(phone: str, country: str) -> Reading | None:
     """Return the valid number that is meant by the digits in the country, or None."""
-    number = _north_american(phone, country) or parse(phone, country)
+    number = _north_american(phone, country) or parse(digits_of(phone), country)
     if number is None or not is_valid(number, country):
         return None
     mended = country not in _NORTH_AMERICA and _lacks_trunk(phone, number)
@@ -310,14 +312,14 @@ def _by_own_code(readings: list[Reading], country: str) -> Reading | None:
 def _by_habit(readings: list[Reading], default: str, habit: Habit) -> Reading | None:
     coded = next(reading for reading in readings if reading.with_code)
     national = next(reading for reading in readings if not reading.with_code)
-    if habit.abroad:
+    if habit.abroad * _MANY > habit.home:
         return None if habit.home else coded
     if national.mended:
-        if habit.own_code:
+        if habit.own_code or habit.abroad:
             return None if habit.home else coded
         return national if national.is_mobile and habit.home >= _FEW else None
     is_near = phonenumbers.is_valid_number_for_region(national.number, default)
-    if habit.home >= (1 if is_near else _FEW):
+    if habit.home >= (1 if is_near else _FEW) and (is_near or not habit.abroad):
         return national
     # Its neighbours begin with the country code, as at home they may: "1 416 555 0123".
     return national if is_near and habit.own_code and not coded.is_mobile else None

@@ -34,7 +34,7 @@ def phones(text: str, country: str = "CA") -> list[str | None]:
         ("Barcode", ["4006381333931", "4006381333948"]),
         ("Transaction", ["32123456", "32123457"]),
         ("Buchungsnummer", ["01512345678", "01512345679"]),
-        ("Attendee #", ["+18441583423", "+14165550123"]),
+        ("Attendee #", ["+14165550123", "+16475550188"]),
         ("Foo", ["4165550123", "6475550188"]),  # nothing says phone but ten digits
         ("Foo", ["32123456", "32123457"]),
         ("Visited", ["2026-11-28", "2026-11-29"]),
@@ -145,6 +145,12 @@ def test_a_country_that_is_not_known_is_named_and_the_phone_not_blamed() -> None
     (reason,) = phones("Email,Country,Phone\na@example.com,Atlantis,4165550123\n")
     assert reason is not None
     assert "the country “Atlantis” is not known" in reason
+
+
+def test_a_dialling_code_is_the_phones_own_and_no_hint() -> None:
+    (reason,) = phones("Email,Dial code,Phone\na@example.com,+44,4165550123\n")
+    assert reason is not None
+    assert "not a phone number in GB" in reason
 
 
 def test_dialling_code_and_home_may_stand_in_one_file() -> None:

@@ -65,6 +65,8 @@ def test_an_unknown_status_is_refused_rather_than_guessed() -> None:
         ("Германия", "DE"),
         ("ドイツ", "DE"),
         ("Áo", "AT"),  # Vietnamese, and no Angola
+        ("Nga", "RU"),  # Vietnamese too
+        ("NGA", "NG"),
         ("Germany (+49)", "DE"),
         ("🇩🇪 Germany", "DE"),
         ("DE - Germany", "DE"),

@@ -18,6 +18,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import DeclarativeBase
 
+from rollcall import clock
+
 BUSY_TIMEOUT_MS = 30_000
 
 NAMING_CONVENTION = {
@@ -61,6 +63,24 @@ class NestedTransaction(RuntimeError):
     """A verb was called inside another verb's transaction: a mistake in the code."""
 
 
+def end_reading() -> None:
+    """End the transaction that reading has begun: before anybody waits, for whatever it is.
+
+    While one is open SQLite can't empty its write-ahead log, which fills the disk in the end, and
+    on PostgreSQL an update waits for it in vain. Raises NestedTransaction inside a `write()`.
+    """
+    session = db.session()
+    if session.info.get("writing"):
+        raise NestedTransaction("commit first, then wait")
+    session.rollback()
+
+
+def pause(seconds: float) -> None:
+    """Let so much time pass with no transaction open; see `end_reading`."""
+    end_reading()
+    clock.sleep(seconds)
+
+
 @contextmanager
 def beginning_as_writer() -> Iterator[None]:
     """Let a transaction that begins in this block take SQLite's write lock with its BEGIN."""
@@ -96,10 +116,11 @@ def write() -> Iterator[None]:
 
 
 @contextmanager
-def pinned_connection() -> Iterator[None]:
+def pinned_connection(engine: Engine | None = None) -> Iterator[None]:
     """Keep the session on one connection across transactions, so that its temporary tables last.
 
-    Raises NestedTransaction inside a `write()`, whose first half would be committed by this.
+    With `engine` it is a connection to that database instead of the application's own. Raises
+    NestedTransaction inside a `write()`, whose first half would be committed by this.
     """
     session = cast(PinnableSession, db.session())
     if session.info.get("writing"):
@@ -108,7 +129,7 @@ def pinned_connection() -> Iterator[None]:
         yield
         return
     session.commit()
-    with db.engine.connect() as connection:
+    with (engine or db.engine).connect() as connection:
         session.pinned = connection
         try:
             yield

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from flask import Response, current_app, request, stream_with_context, url_for
+from flask import Response, current_app, request, url_for
 
 from blueprints.access import api_scope, current_actor, require_scope
 from blueprints.api import campaign_bodies as bodies
@@ -17,6 +17,7 @@ from blueprints.api.answering import (
     read_id_cursor,
 )
 from blueprints.api.ground import api_blueprint
+from blueprints.downloads import download
 from rollcall import clock
 from rollcall.actors import Actor
 from rollcall.audience.comparison import compare_with_now
@@ -236,9 +237,7 @@ def recipients(campaign_id: int, query_data: bodies.RecipientQuery) -> Response:
     words = query_data.model_dump(exclude_none=True, exclude={"cursor", "limit"})
     wanted = read_recipient_filter(words)
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
-        return current_app.response_class(
-            stream_with_context(export_recipients(campaign_id, wanted)), mimetype="text/csv"
-        )
+        return download(export_recipients(campaign_id, wanted))
     after = read_id_cursor(query_data.cursor) or 0
     found = list_recipients(campaign_id, wanted, after, query_data.limit + 1)
     page, cursor = cut_page(found, query_data.limit, lambda row: row.person_id)

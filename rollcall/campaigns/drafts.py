@@ -236,10 +236,12 @@ def _check_texts(draft: CampaignDraft, problems: dict[str, str]) -> None:
     elif len(draft.subject.strip()) > 300 or "\n" in draft.subject.strip():
         problems.setdefault("subject", "Use one line of at most 300 characters.")
     for name in ("message", "subject"):
+        if name in problems:
+            continue
         try:
             compile_template(getattr(draft, name), name)
         except InvalidInput as error:
-            problems.setdefault(name, error.fields[name])
+            problems[name] = error.fields[name]
     _check_link(draft, problems)
 
 

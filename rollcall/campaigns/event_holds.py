@@ -215,7 +215,7 @@ def _hold(actor: Actor, campaign_id: int, change: EventChange, who: str) -> bool
     sentence = change.sentence(who)
     values = {
         "held_for": change.to_json(),
-        "state_note": f"{sentence}: {say_choices(change)}.",
+        "state_note": f"{sentence}: {say_hold_choices(change)}.",
         "review_since": clock.now(),
     }
     noted = {"held_for": (None, change.to_json())}
@@ -236,12 +236,12 @@ def _hold(actor: Actor, campaign_id: int, change: EventChange, who: str) -> bool
         f"held.{campaign.version}",
         f"“{campaign.name}” is held: {sentence}",
         f"{sentence}. “{campaign.name}” is for its people, so it waits until somebody decides: "
-        f"{say_choices(change)}. Undecided, nobody gets it.",
+        f"{say_hold_choices(change)}. Undecided, nobody gets it.",
     )
     return True
 
 
-def say_choices(change: EventChange) -> str:
+def say_hold_choices(change: EventChange) -> str:
     """Return what can be decided of a campaign that the change holds."""
     if change.change == MOVED and change.before != change.after:
         return "keep the time, move with it, or cancel"

@@ -66,9 +66,9 @@ from rollcall.models.segments import (
 from rollcall.models.traffic import (
     Alert,
     EarlyReceipt,
+    InboundMeaning,
     InboundMessage,
     Installation,
-    Meaning,
     ProviderState,
 )
 
@@ -94,11 +94,11 @@ __all__ = [
     "EventPlan",
     "IdempotencyRecord",
     "ImportRun",
+    "InboundMeaning",
     "InboundMessage",
     "Installation",
     "LeftOut",
     "LinkKind",
-    "Meaning",
     "Notice",
     "OnFailure",
     "Organisation",

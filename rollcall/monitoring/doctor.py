@@ -20,7 +20,7 @@ from rollcall.models import Channel
 from rollcall.monitoring.doctor_sending import examine_sending
 from rollcall.monitoring.doctor_tables import TABLES, examine_tables
 from rollcall.monitoring.doctor_trail import examine_trail
-from rollcall.monitoring.findings import Line, good, mend
+from rollcall.monitoring.findings import CheckResult, good, mend
 from rollcall.providers.http_line import is_loopback
 from rollcall.providers.registry import channels_of, provider_for, providers_in_use
 
@@ -33,7 +33,7 @@ MOST_DIFFERENCE = 2.0  # seconds between the database's clock and ours
 class Examination:
     """All that was looked at."""
 
-    lines: list[Line]
+    lines: list[CheckResult]
 
     @property
     def healthy(self) -> bool:
@@ -54,7 +54,7 @@ def examine(settings: Settings) -> Examination:
     return Examination([*lines, *_check_providers(settings)])
 
 
-def _check_secret_key(settings: Settings) -> Iterable[Line]:
+def _check_secret_key(settings: Settings) -> Iterable[CheckResult]:
     if settings.secret_key is None and not settings.demo:
         yield mend(
             "SECRET_KEY",
@@ -77,7 +77,7 @@ def _check_secret_key(settings: Settings) -> Iterable[Line]:
         yield good("SECRET_KEY", "It is set." if settings.secret_key else "A demo needs none.")
 
 
-def _check_public_url(settings: Settings) -> Iterable[Line]:
+def _check_public_url(settings: Settings) -> Iterable[CheckResult]:
     parts = urlsplit(settings.public_url)
     outside = _why_outside(settings)
     if not outside:
@@ -114,7 +114,7 @@ def _real_channels(settings: Settings) -> list[Channel]:
     return [channel for channel in Channel if settings.reaches_people(channel)]
 
 
-def _check_folder(settings: Settings) -> Iterable[Line]:
+def _check_folder(settings: Settings) -> Iterable[CheckResult]:
     folder = settings.instance_path
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-") as written:
@@ -135,7 +135,7 @@ def _check_folder(settings: Settings) -> Iterable[Line]:
         yield good("instance folder", said)
 
 
-def _check_database(settings: Settings) -> list[Line]:
+def _check_database(settings: Settings) -> list[CheckResult]:
     kind = urlsplit(settings.database_url).scheme.partition("+")[0]
     name = "SQLite" if kind == "sqlite" else "PostgreSQL"
     try:
@@ -174,7 +174,7 @@ def _clock_difference() -> float:
     return (theirs - (before + (after - before) / 2)).total_seconds()
 
 
-def _check_providers(settings: Settings) -> Iterable[Line]:
+def _check_providers(settings: Settings) -> Iterable[CheckResult]:
     for provider in providers_in_use(settings):
         channels = channels_of(settings, provider.name)
         subject = f"{provider.declaration.label} ({' and '.join(channels)})"
@@ -185,7 +185,7 @@ def _check_providers(settings: Settings) -> Iterable[Line]:
                 yield mend(subject, finding.text, "Then look again: flask provider check")
 
 
-def _guarded(subject: str, look: Callable[[], Iterable[Line]]) -> list[Line]:
+def _guarded(subject: str, look: Callable[[], Iterable[CheckResult]]) -> list[CheckResult]:
     """Return what a look at the database found, also where that breaks off in the middle."""
     try:
         return list(look())

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from rollcall.extensions import db
-from rollcall.monitoring.findings import Line, good, mend
+from rollcall.monitoring.findings import CheckResult, good, mend
 from rollcall.wording import say_count
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
@@ -28,7 +28,7 @@ HOW = (
 )
 
 
-def examine_tables() -> list[Line]:
+def examine_tables() -> list[CheckResult]:
     """Compare the revision, then every table, column, index and trigger; nothing is changed."""
     with db.engine.connect() as connection:
         current = set(MigrationContext.configure(connection).get_current_heads())
@@ -44,7 +44,7 @@ def examine_tables() -> list[Line]:
     return lines
 
 
-def _judge_revision(current: set[str]) -> Line:
+def _judge_revision(current: set[str]) -> CheckResult:
     if not current:
         return mend(TABLES, "There are none yet.", "Create them: flask db upgrade")
     return mend(

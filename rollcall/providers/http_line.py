@@ -30,7 +30,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     """A complete answer of the server."""
 
     status: int
@@ -107,7 +107,7 @@ class HttpLine:
 
     def ask(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
-    ) -> Answer:
+    ) -> HttpResponse:
         """Send one request, once, and return the whole answer.
 
         Raises ProviderError: temporary where nothing has left this machine, else in doubt.
@@ -168,7 +168,7 @@ class HttpLine:
             raise
         return line
 
-    def _read_answer(self, line: socket.socket, method: str, deadline: float) -> Answer:
+    def _read_answer(self, line: socket.socket, method: str, deadline: float) -> HttpResponse:
         # HTTPResponse asks its socket for nothing but a file to read from.
         incoming = _Incoming(line, deadline)
         response = HTTPResponse(cast(socket.socket, incoming), method=method)
@@ -184,7 +184,7 @@ class HttpLine:
         if response.will_close:
             self.close()
         self._used_at = time.monotonic()
-        return Answer(response.status, response.headers, body)
+        return HttpResponse(response.status, response.headers, body)
 
 
 class _Incoming(io.RawIOBase):

@@ -17,7 +17,7 @@ from rollcall.campaigns.drafts import find_campaign
 from rollcall.campaigns.states import change_state
 from rollcall.config import Settings
 from rollcall.errors import Conflict, InvalidInput
-from rollcall.extensions import db, write
+from rollcall.extensions import db, end_reading, write
 from rollcall.models import (
     Attempt,
     Campaign,
@@ -145,9 +145,9 @@ def ask_provider(actor: Actor, campaign_id: int, settings: Settings) -> tuple[in
     provider = find_provider(settings, doubts[0].provider)
     if not provider.declaration.lookup:
         raise Conflict(f"{provider.declaration.label} can't be asked what became of a message.")
+    claim = Claim(campaign_id, actor.organisation_id, campaign.fence)
     content = read_content(campaign_id, settings, provider)
     found = _ask(provider, content, doubts)
-    claim = Claim(campaign_id, actor.organisation_id, campaign.fence)
     with write():
         record_outcomes(claim, found)
         record(
@@ -163,8 +163,9 @@ def ask_provider(actor: Actor, campaign_id: int, settings: Settings) -> tuple[in
 
 def _ask(provider: Provider, content: Content, doubts: Sequence[Any]) -> list[Finished]:
     found = []
-    for row in doubts:
-        intent = give_token(content, prepare_message(content, row), row.token)
+    asked = [give_token(content, prepare_message(content, row), row.token) for row in doubts]
+    end_reading()  # the provider may take seconds for each
+    for row, intent in zip(doubts, asked, strict=True):
         try:
             outcome = provider.find(intent.message, row.started_at)
         except ProviderError as error:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from rollcall import clock
 from rollcall.actors import Actor
 from rollcall.config import Settings
-from rollcall.extensions import db
+from rollcall.extensions import db, end_reading
 from rollcall.models import Channel, ProviderState, Role
 from rollcall.providers.base import Finding
 from rollcall.providers.declaration import Declaration, Provider
@@ -112,8 +112,7 @@ def check_provider(actor: Actor, settings: Settings, channel: Channel) -> list[F
     Takes an admin.
     """
     actor.require(Role.ADMIN)
-    # The provider may take seconds, in which no transaction stays open.
-    db.session.commit()
+    end_reading()  # the provider may take seconds
     return provider_for(settings, channel).check()
 
 

@@ -9,7 +9,7 @@ from rollcall import clock
 from rollcall.actors import Actor, record
 from rollcall.config import Settings
 from rollcall.errors import InvalidInput
-from rollcall.extensions import db, write
+from rollcall.extensions import db, end_reading, write
 from rollcall.models import Channel, Organisation, Role, StaffMember
 from rollcall.paging import Page
 from rollcall.people.trial_addresses import read_trial_address
@@ -61,7 +61,7 @@ def hand_over(
 
     Ends the open transaction first. What the provider says nothing of is in doubt.
     """
-    db.session.commit()
+    end_reading()
     line = connection or provider.connect(TIMEOUT)
     try:
         outcome = next(iter(line.send([message])), None) or Outcome(message.token, error=BROKE)
@@ -104,13 +104,13 @@ def own_email(actor: Actor) -> str:
     return staff.email
 
 
-def _write(organisation: Organisation, channel: Channel, address: str) -> "Trial":
+def _write(organisation: Organisation, channel: Channel, address: str) -> "TrialText":
     text = f"Rollcall of {organisation.name}: this test came through at {clock.now():%H:%M} UTC."
-    return Trial(channel, address, SUBJECT, text)
+    return TrialText(channel, address, SUBJECT, text)
 
 
 @dataclass(frozen=True)
-class Trial:
+class TrialText:
     """A message as staff are to see it; `campaign_id` says in whose outbox it stands."""
 
     channel: Channel
@@ -121,7 +121,7 @@ class Trial:
 
 
 def write_trial(
-    settings: Settings, organisation: Organisation, provider: Provider, trial: Trial
+    settings: Settings, organisation: Organisation, provider: Provider, trial: TrialText
 ) -> OutgoingMessage:
     """Return the message as the provider is given it, for nobody as far as its reference goes.
 

@@ -72,7 +72,7 @@ def slots_of(provider: str, number: int) -> Slots:
     return Slots(number)
 
 
-class Line:
+class Wire:
     """Hands messages to the provider, several at once, and collects what it answers."""
 
     def __init__(self, provider: Provider, connections: int, timeout: float) -> None:
@@ -84,7 +84,7 @@ class Line:
         self._threads: list[threading.Thread] = []
         self._own: Connection | None = None
 
-    def __enter__(self) -> "Line":
+    def __enter__(self) -> "Wire":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -52,6 +52,8 @@ def find_chromium() -> str | None:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     path = find_chromium()
+    if path is None and os.environ.get("ROLLCALL_TEST_BROWSER") == "required":
+        pytest.fail("Chromium is not installed, and is required here")
     if path is None:
         pytest.skip("Chromium is not installed: apt-get install chromium, or set CHROMIUM_PATH")
     from playwright.sync_api import sync_playwright

@@ -1,5 +1,6 @@
 """Databases for the tests of migrations: made, copied, migrated, and looked at as they are."""
 
+import itertools
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -18,18 +19,20 @@ MIGRATIONS = Path(__file__).parents[2] / "migrations"
 EARLIER = Path(__file__).parents[1] / "data" / "migrations"
 
 
+# Of all that make databases on one server; each worker has a server of its own.
+_numbers = itertools.count()
+
+
 class Databases:
     """Makes databases of one kind, each without a table or as a copy of another."""
 
     def __init__(self, folder: Path, server: str | None) -> None:
         self._folder = folder
         self._server = server
-        self._made: list[str] = []
 
     def make(self, copied: str | None = None) -> str:
         """Return the URL of a new database; nobody may be using the one that is copied."""
-        name = f"migrated{len(self._made)}"
-        self._made.append(name)
+        name = f"migrated{next(_numbers)}"
         if self._server is None:
             path = self._folder / f"{name}.sqlite"
             if copied is not None:

@@ -11,8 +11,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
@@ -24,6 +22,7 @@ from rollcall.providers.settings import read_settings
 from rollcall.providers.twilio.provider import TwilioSettings
 from tests.providers import http_doubles
 from tests.providers.doubles import KANNEL_PASSWORD, KANNEL_USER, TWILIO_SID, TWILIO_TOKEN
+from tests.waiting import HANGS, wait_for
 
 ROOT = Path(__file__).parents[2]
 FAKESMSC = Path("/usr/lib/kannel/test/fakesmsc")
@@ -57,17 +56,6 @@ def free_ports(count: int) -> list[int]:
     for one in sockets:
         one.close()
     return ports
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
-    """Return the first true answer of the condition; AssertionError with the last one else."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = condition()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {answer!r}"
-        time.sleep(0.02)
 
 
 class Gateway:
@@ -349,4 +337,4 @@ class Listener:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(timeout=5)
+        self._thread.join(HANGS)

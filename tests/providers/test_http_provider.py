@@ -19,7 +19,7 @@ from rollcall.providers.http.provider import (
     HttpSettings,
     describe_request,
 )
-from rollcall.providers.http_line import Answer, read_address
+from rollcall.providers.http_line import HttpResponse, read_address
 from rollcall.providers.settings import WrongSetting, read_settings
 from tests.providers import messages
 from tests.providers.doubles import RETRY_AFTER
@@ -341,7 +341,7 @@ def test_a_message_of_several_parts_is_taken_when_all_are(statuses: list[str | N
     environ = {"HTTP_PROVIDER_FILE": str(GATEWAYS / "vonage.toml"), **LOG_INS}
     gateway = read_settings(HttpSettings, environ).described.gateway  # type: ignore[union-attr]
     document = {"messages": [{} if one is None else {"status": one} for one in statuses]}
-    answer = Answer(200, {}, json.dumps(document).encode())  # type: ignore[arg-type]
+    answer = HttpResponse(200, {}, json.dumps(document).encode())  # type: ignore[arg-type]
     rule = find_rule(gateway.answer, answer, document)
     expected = None
     if statuses and set(statuses) == {"0"}:

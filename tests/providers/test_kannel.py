@@ -18,10 +18,10 @@ from tests.providers.gateways import (
     Network,
     RealKannel,
     kannel_programs,
-    wait_for,
 )
 from tests.providers.messages import REFERENCE, error_of, kind_of, make_message, send
 from tests.providers.needed import need_programs
+from tests.waiting import wait_for
 
 PHONE = "+420601000001"
 

@@ -18,8 +18,9 @@ from rollcall.providers.twilio.signature import is_signed
 from rollcall.providers.twilio.webhooks import read_receipt, read_text
 from tests.providers import messages
 from tests.providers.doubles import RETRY_AFTER, TWILIO_SID, TWILIO_TOKEN
-from tests.providers.gateways import DOCUMENT, Double, Listener, free_ports, wait_for
+from tests.providers.gateways import DOCUMENT, Double, Listener, free_ports
 from tests.providers.messages import REFERENCE, kind_of, make_message, send
+from tests.waiting import HANGS, NEVER_ANSWERED, wait_for
 
 SERVICE = "MG" + "0" * 32
 TRIAL_PREFIX = "Sent from your Twilio trial account - "
@@ -121,6 +122,7 @@ def test_a_wrong_token_and_a_wrong_account_concern_everybody(double: Double):
     assert kind_of(messages.error_of(outcome)) == "refused all"
 
 
+HANGS_AT = "600"
 ANSWERS = {
     "400": "doubt",
     "403": "refused all",
@@ -131,7 +133,7 @@ ANSWERS = {
     "502": "doubt",
     "503": "doubt",
     "504": "doubt",
-    "600": "doubt",  # hangs
+    HANGS_AT: "doubt",
     "601": "doubt",  # resets the line
     "602": "doubt",  # gives half an answer
     "604": "doubt",  # closes the line without one
@@ -142,7 +144,8 @@ ANSWERS = {
 @pytest.mark.parametrize(("digits", "kind"), ANSWERS.items())
 def test_answers_that_are_not_twilios_prove_what_they_prove(double: Double, digits: str, kind: str):
     address = f"+19000000{digits}"
-    [outcome] = send(Twilio(double.twilio), make_message(address), timeout=0.7)
+    patience = NEVER_ANSWERED if digits == HANGS_AT else HANGS
+    [outcome] = send(Twilio(double.twilio), make_message(address), timeout=patience)
     error = messages.error_of(outcome)
     assert kind_of(error) == kind
     assert error.retry_after == (RETRY_AFTER if digits == "429" else None)

@@ -40,7 +40,6 @@ from tests.providers.gateways import (
     Network,
     RealKannel,
     kannel_programs,
-    wait_for,
 )
 from tests.providers.mailservers import find_sink, running_sink
 from tests.providers.needed import need_programs
@@ -59,6 +58,7 @@ from tests.sending.served import (
     snapshot,
     states,
 )
+from tests.waiting import wait_for
 
 PASSWORD = "correct horse battery"
 DELIVERED = ["delivered"] * 5
@@ -230,7 +230,7 @@ def test_twilios_receipts_beside_and_before_its_answer(
         served.over(double.twilio),
     ):
         campaign_id = send_now(organisation, people)
-        wait_for(lambda: len(callbacks(double)) == 10, 30)
+        wait_for(lambda: len(callbacks(double)) == 10)
         await_states(campaign_id, DELIVERED)
         assert [answer for _url, answer in callbacks(double)] == [200] * 10
         assert sorted(line["address"] for line in double.requests()) == phones(people)

@@ -8,7 +8,7 @@ import regex
 from rollcall.providers.base import Outcome, ProviderError
 from rollcall.providers.http.file import AnswerTable, Condition, Described, Rule
 from rollcall.providers.http.pointers import find_all, find_text, read_document
-from rollcall.providers.http_line import Answer, doubt, read_retry_after
+from rollcall.providers.http_line import HttpResponse, doubt, read_retry_after
 
 LONGEST_ID = 120
 _LONGEST_CODE = 40
@@ -31,7 +31,7 @@ _SENTENCES = {
 }
 
 
-def judge(described: Described, answer: Answer, token: int) -> Outcome:
+def judge(described: Described, answer: HttpResponse, token: int) -> Outcome:
     """Return what became of the message that this is the answer to."""
     table = described.gateway.answer
     document = read_document(answer.body)
@@ -43,7 +43,7 @@ def judge(described: Described, answer: Answer, token: int) -> Outcome:
     return Outcome(token, error=_describe(described, answer, document, outcome))
 
 
-def find_rule(table: AnswerTable, answer: Answer, document: Any) -> Rule | None:
+def find_rule(table: AnswerTable, answer: HttpResponse, document: Any) -> Rule | None:
     """Return the first rule that fits the answer, None where none does."""
     for rule in (*table.rules, *STANDARD_RULES):
         if rule.status and not fits_status(rule.status, answer.status):
@@ -83,7 +83,9 @@ def _is_in(pattern: str, text: str) -> bool:
     return found is not None
 
 
-def _describe(described: Described, answer: Answer, document: Any, outcome: str) -> ProviderError:
+def _describe(
+    described: Described, answer: HttpResponse, document: Any, outcome: str
+) -> ProviderError:
     table, label = described.gateway.answer, described.gateway.label
     code = hide(find_text(document, table.code), described)[:_LONGEST_CODE] or str(answer.status)
     text = _SENTENCES[outcome].format(label=label, status=answer.status)

@@ -11,9 +11,9 @@ from urllib.parse import quote, quote_plus, urlencode
 from rollcall.providers.base import Finding, Outcome, OutgoingMessage, ProviderError
 from rollcall.providers.declaration import Declaration, Provider
 from rollcall.providers.http_line import (
-    Answer,
     GatewayLine,
     HttpLine,
+    HttpResponse,
     doubt,
     read_address,
     read_retry_after,
@@ -165,7 +165,7 @@ class Kannel(Provider):
             return Outcome(message.token)
         return Outcome(message.token, error=self.read_refusal(answer))
 
-    def read_refusal(self, answer: Answer) -> ProviderError:
+    def read_refusal(self, answer: HttpResponse) -> ProviderError:
         """Return the error that an answer stands for which is no acceptance."""
         status, code = answer.status, str(answer.status)
         said = self._quote(answer.text)

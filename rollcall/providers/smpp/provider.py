@@ -40,7 +40,7 @@ from rollcall.providers.smpp.answers import (
 )
 from rollcall.providers.smpp.pdu import Address, Delivery, write_bind, write_submit
 from rollcall.providers.smpp.sent_ids import SentIds
-from rollcall.providers.smpp.session import Answer, BindRefused, Fate, Session
+from rollcall.providers.smpp.session import BindRefused, Session, SubmitResponse, SubmitState
 from rollcall.providers.smpp.text import (
     PartJoiner,
     Parts,
@@ -67,7 +67,7 @@ class _Pending:
     message: OutgoingMessage
     session: Session
     bodies: list[bytes]
-    answers: list[Answer]
+    answers: list[SubmitResponse]
     until: float
 
 
@@ -323,7 +323,7 @@ class SmppConnection:
             if rest is None:
                 try:
                     pending.append(self._submit(message))
-                    if pending[-1].answers[-1].fate is Fate.UNSENT:
+                    if pending[-1].answers[-1].fate is SubmitState.UNSENT:
                         rest = _error(pending[-1].answers[-1])
                     continue
                 except ProviderError as error:
@@ -338,14 +338,14 @@ class SmppConnection:
         bodies = self._bodies(message)
         session = self._provider.session(self._timeout)
         until = time.monotonic() + self._timeout
-        answers: list[Answer] = []
+        answers: list[SubmitResponse] = []
         for number, body in enumerate(bodies, 1):
             # Only the last part carries the receipt, so only its id is known again.
             keep = partial(self._provider.remember, message.reference)
             answers.append(
                 session.submit(body, until, keep if number == len(bodies) else _keep_nothing)
             )
-            if answers[-1].fate is Fate.UNSENT:
+            if answers[-1].fate is SubmitState.UNSENT:
                 break
         return _Pending(message, session, bodies, answers, time.monotonic() + self._timeout)
 
@@ -417,10 +417,10 @@ def _keep_nothing(_message_id: str) -> None:
     pass
 
 
-def _error(answer: Answer) -> ProviderError | None:
-    if answer.fate is Fate.UNSENT:
+def _error(answer: SubmitResponse) -> ProviderError | None:
+    if answer.fate is SubmitState.UNSENT:
         return not_sent("The session was lost, or full, before the message could be sent.")
-    if answer.fate is not Fate.ANSWERED:
+    if answer.fate is not SubmitState.ANSWERED:
         return no_answer()
     return refused_submit(answer.status) if answer.status else None
 

@@ -40,7 +40,7 @@ _LAST_SEQUENCE = 0x7FFFFFFF
 TakeIn = Callable[[Delivery], bool]
 
 
-class Fate(Enum):
+class SubmitState(Enum):
     """What became of one submit_sm: not sent at all, answered, or sent and never answered."""
 
     UNSENT = "unsent"
@@ -49,20 +49,20 @@ class Fate(Enum):
     LOST = "lost"
 
 
-class Answer:
+class SubmitResponse:
     """The answer to one submit_sm, there or awaited."""
 
     def __init__(self, on_accepted: Callable[[str], None]) -> None:
-        self.fate = Fate.WAITING
+        self.fate = SubmitState.WAITING
         self.status = 0
         self.message_id = ""
         self._on_accepted = on_accepted
         self._there = threading.Event()
 
-    def settle(self, fate: Fate, status: int = 0, message_id: str = "") -> None:
+    def settle(self, fate: SubmitState, status: int = 0, message_id: str = "") -> None:
         """Note what became of it, and wake whoever waits."""
         self.fate, self.status, self.message_id = fate, status, message_id
-        if fate is Fate.ANSWERED and status == Status.ROK:
+        if fate is SubmitState.ANSWERED and status == Status.ROK:
             self._on_accepted(message_id)
         self._there.set()
 
@@ -94,7 +94,7 @@ class Session:
         self._buffer = PduBuffer()
         self._lock = threading.Lock()
         self._writing = threading.Lock()
-        self._waiting: dict[int, Answer] = {}
+        self._waiting: dict[int, SubmitResponse] = {}
         self._sequence = itertools.count()
         self._window = threading.BoundedSemaphore(WINDOW)
         self._deliveries: queue.SimpleQueue[Pdu | None] = queue.SimpleQueue()
@@ -115,16 +115,18 @@ class Session:
         threading.Thread(target=self._read, name="smpp-read", daemon=True).start()
         threading.Thread(target=self._store, name="smpp-store", daemon=True).start()
 
-    def submit(self, body: bytes, until: float, on_accepted: Callable[[str], None]) -> Answer:
+    def submit(
+        self, body: bytes, until: float, on_accepted: Callable[[str], None]
+    ) -> SubmitResponse:
         """Send one submit_sm as soon as the window has room; the answer is there or awaited."""
-        answer = Answer(on_accepted)
+        answer = SubmitResponse(on_accepted)
         if not self._window.acquire(timeout=max(0.0, until - time.monotonic())):
-            answer.settle(Fate.UNSENT)
+            answer.settle(SubmitState.UNSENT)
             return answer
         with self._lock:
             if self.ended.is_set():
                 self._window.release()
-                answer.settle(Fate.UNSENT)
+                answer.settle(SubmitState.UNSENT)
                 return answer
             sequence = self._next_sequence()
             self._waiting[sequence] = answer
@@ -134,18 +136,18 @@ class Session:
             # It did not leave whole, and what is not whole is no request.
             self._take_waiting(sequence)
             self.end()
-            answer.settle(Fate.UNSENT)
+            answer.settle(SubmitState.UNSENT)
         return answer
 
-    def give_up(self, answer: Answer) -> None:
+    def give_up(self, answer: SubmitResponse) -> None:
         """Stop waiting for an answer, which makes room in the window."""
         with self._lock:
             sequences = [key for key, value in self._waiting.items() if value is answer]
         for sequence in sequences:
             self._take_waiting(sequence)
-            answer.settle(Fate.LOST)
+            answer.settle(SubmitState.LOST)
 
-    def open_questions(self) -> list[Answer]:
+    def open_questions(self) -> list[SubmitResponse]:
         """The answers that are awaited at this moment."""
         with self._lock:
             return list(self._waiting.values())
@@ -169,7 +171,7 @@ class Session:
         self._line.close()
         self._deliveries.put(None)
         for answer in lost:
-            answer.settle(Fate.LOST)
+            answer.settle(SubmitState.LOST)
             self._window.release()
 
     def _next_sequence(self) -> int:
@@ -179,7 +181,7 @@ class Session:
         with self._writing:
             self._line.sendall(write_pdu(pdu))
 
-    def _take_waiting(self, sequence: int) -> Answer | None:
+    def _take_waiting(self, sequence: int) -> SubmitResponse | None:
         with self._lock:
             answer = self._waiting.pop(sequence, None)
         if answer is not None:
@@ -221,7 +223,7 @@ class Session:
             if answer is not None:
                 # A nack is a refusal even where it carries no status.
                 status = pdu.status or (Status.RUNKNOWNERR if pdu.command == GENERIC_NACK else 0)
-                answer.settle(Fate.ANSWERED, status, read_message_id(pdu.body))
+                answer.settle(SubmitState.ANSWERED, status, read_message_id(pdu.body))
         elif pdu.command == DELIVER_SM:
             self._deliveries.put(pdu)
         elif pdu.command == ENQUIRE_LINK:

@@ -18,22 +18,22 @@ class Concerns(Enum):
     LATER = "later"  # refused for everybody, for a while
 
 
-class Meaning(NamedTuple):
+class CodeMeaning(NamedTuple):
     """What one code means."""
 
     concerns: Concerns
     text: str
 
 
-def _recipient(text: str) -> Meaning:
-    return Meaning(Concerns.RECIPIENT, text)
+def _recipient(text: str) -> CodeMeaning:
+    return CodeMeaning(Concerns.RECIPIENT, text)
 
 
-def _account(text: str) -> Meaning:
-    return Meaning(Concerns.ACCOUNT, text)
+def _account(text: str) -> CodeMeaning:
+    return CodeMeaning(Concerns.ACCOUNT, text)
 
 
-CODES: dict[int, Meaning] = {
+CODES: dict[int, CodeMeaning] = {
     # The account, the log-in, the sender.
     20003: _account(
         "Twilio did not accept the log-in: check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN. "
@@ -43,7 +43,7 @@ CODES: dict[int, Meaning] = {
     20006: _account("Twilio denies this account the right to send messages."),
     20008: _account("TWILIO_AUTH_TOKEN is that of Twilio's test credentials, which send nothing."),
     20404: _account("Twilio knows no such account: check TWILIO_ACCOUNT_SID and TWILIO_BASE_URL."),
-    20429: Meaning(Concerns.LATER, "Twilio asks for fewer requests at a time."),
+    20429: CodeMeaning(Concerns.LATER, "Twilio asks for fewer requests at a time."),
     21212: _account("TWILIO_FROM is no number or name that can send messages."),
     21601: _account("The number in TWILIO_FROM can't send text messages."),
     21603: _account("The message has no sender: set TWILIO_FROM."),
@@ -52,7 +52,7 @@ CODES: dict[int, Meaning] = {
     ),
     21607: _account("A Twilio trial account sends only from its trial number: set TWILIO_FROM."),
     21609: _account("Twilio can't use the address for receipts: check PUBLIC_URL."),
-    21611: Meaning(
+    21611: CodeMeaning(
         Concerns.LATER, "Too many messages are waiting at Twilio for the number in TWILIO_FROM."
     ),
     21659: _account("The number in TWILIO_FROM is not one of Twilio's, or of another country."),
@@ -74,7 +74,7 @@ CODES: dict[int, Meaning] = {
     ),
     21604: _recipient("There is no phone number to send to."),
     21608: _recipient("A Twilio trial account sends only to numbers verified in its console."),
-    21610: Meaning(Concerns.OPTED_OUT, "Opted out at the carrier."),
+    21610: CodeMeaning(Concerns.OPTED_OUT, "Opted out at the carrier."),
     21612: _recipient("This number can't be reached from our sender."),
     21614: _recipient("This is not a mobile number, or one that takes no text messages."),
     21635: _recipient("This is a landline, which takes no text messages."),
@@ -95,7 +95,9 @@ CODES: dict[int, Meaning] = {
     30008: _recipient("The message could not be delivered; the carrier gave no reason."),
     30009: _recipient("A part of the message got lost."),
     30010: _recipient("The message would have cost more than the account allows."),
-    30022: Meaning(Concerns.LATER, "The carrier takes no more messages a minute from our sender."),
+    30022: CodeMeaning(
+        Concerns.LATER, "The carrier takes no more messages a minute from our sender."
+    ),
     30023: _recipient("The carrier takes no more messages from our sender today."),
     30024: _recipient("Our sender is not set up at the recipient's carrier."),
     30032: _account("The toll-free number in TWILIO_FROM is not verified yet."),
@@ -124,9 +126,9 @@ def error_of(code: int, status: int, said: str, retry_after: float | None) -> Pr
     if meaning is None:
         everybody = status in (401, 402, 403, 404)
         concerns = Concerns.ACCOUNT if everybody else Concerns.RECIPIENT
-        meaning = Meaning(concerns, said or describe_code(code))
+        meaning = CodeMeaning(concerns, said or describe_code(code))
     if status == 429:
-        meaning = Meaning(Concerns.LATER, meaning.text)
+        meaning = CodeMeaning(Concerns.LATER, meaning.text)
     return ProviderError(
         str(code),
         meaning.text,

@@ -12,9 +12,9 @@ from urllib.parse import quote, urlencode
 from rollcall.providers.base import Finding, Outcome, OutgoingMessage, ProviderError
 from rollcall.providers.declaration import Declaration, Provider
 from rollcall.providers.http_line import (
-    Answer,
     GatewayLine,
     HttpLine,
+    HttpResponse,
     doubt,
     is_loopback,
     read_address,
@@ -168,7 +168,7 @@ class Twilio(Provider):
             return _outcome_of(record, message.token)
         return Outcome(message.token, error=read_refusal(answer))
 
-    def _ask_once(self, target: str, timeout: float) -> Answer:
+    def _ask_once(self, target: str, timeout: float) -> HttpResponse:
         assert self.address is not None
         line = HttpLine(self.address, timeout)
         try:
@@ -177,7 +177,7 @@ class Twilio(Provider):
             line.close()
 
 
-def read_refusal(answer: Answer) -> ProviderError:
+def read_refusal(answer: HttpResponse) -> ProviderError:
     """Return the error that an answer stands for which is no acceptance."""
     status, said = answer.status, _read_json(answer)
     retry_after = read_retry_after(answer.headers)
@@ -228,7 +228,7 @@ def _outcome_of(record: Mapping[str, Any], token: int) -> Outcome:
     return Outcome(token, error=error_of(code, 400, _text(record, "error_message"), None))
 
 
-def _read_json(answer: Answer) -> dict[str, Any]:
+def _read_json(answer: HttpResponse) -> dict[str, Any]:
     """Return the object in an answer's body, an empty one where there is none."""
     try:
         found = json.loads(answer.body)

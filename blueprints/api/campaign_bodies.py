@@ -9,7 +9,7 @@ from pydantic import Field
 
 from blueprints.api.criteria import TargetingCriteria, criteria_of
 from blueprints.api.reading import Body, Moment, PageQuery, named_as
-from rollcall.audience.criteria import KEYS
+from rollcall.audience.criteria.table import criteria_keys
 from rollcall.campaigns.drafts import MAX_EMAIL, CampaignDraft
 from rollcall.campaigns.guards import LABELS
 from rollcall.errors import InvalidInput
@@ -241,7 +241,7 @@ def _mode_of(body: CampaignContent) -> AudienceMode:
 
 def named_as_given(body: CampaignContent) -> AbstractContextManager[None]:
     """Let errors of the block name fields as the body does."""
-    names = {key: f"targeting_criteria.{key}" for key in KEYS}
+    names = {key: f"targeting_criteria.{key}" for key in criteria_keys()}
     if body.audience_mode is None:
         names["audience_mode"] = "reprocess_audience_at_send"
     names |= {name: f"guard_limits.{name}" for name in LABELS}

@@ -12,7 +12,7 @@ from blueprints.campaigns.form import draft_of, values_of
 from blueprints.campaigns.form_page import in_page_order, preview_context
 from blueprints.campaigns.pages import pages
 from blueprints.campaigns.trying_page import collision_context
-from rollcall.audience.names import describe_audience
+from rollcall.audience.resolved import describe_audience
 from rollcall.campaigns.draft_preview import preview_draft
 from rollcall.campaigns.drafts import find_campaign
 from rollcall.campaigns.guards import describe_limits, limits_for

@@ -14,7 +14,8 @@ from blueprints.campaigns.form_limits import LIMITS, PREFIX
 from blueprints.campaigns.form_picking import count_missing
 from blueprints.campaigns.form_trying import FormTest, own_test_phone, send_form_test
 from blueprints.campaigns.form_values import FormValues
-from rollcall.audience.criteria import Criteria, Reached
+from rollcall.audience.criteria import Criteria, Reached, criteria_to_text
+from rollcall.audience.criteria.table import TABLE
 from rollcall.audience.funnel import STEPS
 from rollcall.campaigns.draft_preview import AUDIENCE_FIELDS, DraftPreview, preview_draft
 from rollcall.campaigns.drafts import NEEDS_EVENTS, NEEDS_TIME, may_choose
@@ -38,9 +39,7 @@ from rollcall.walltime import known_timezones
 # Where a field's problem is shown, for the names that differ from the page's ids.
 FIELD_IDS = {
     "audience_mode": "reprocess",
-    "r": "r_min",
-    "f": "f_min",
-    "m": "m_min",
+    **{row.key: next(iter(row.form.inputs)) for row in TABLE if row.key not in row.form.inputs},
     "people": "pasted",
     "bump_version": "segment-choice",
     "force_snapshot": "segment-choice",
@@ -49,9 +48,8 @@ FIELD_IDS = {
 }
 PAGE_ORDER = (
     *("name", "channel", "subject", "message", "link"),
-    *("events", "sources", "segment", "snapshot_mode", "bump_version", "force_snapshot"),
-    *("people", "people_file", "pasted", "r", "f", "m", "cities"),
-    *("exclude_events", "exclude_segments", "exclude_campaigns", "recent_message_hours"),
+    *(name for row in TABLE for name in (row.key, *row.form.inputs)),
+    *("snapshot_mode", "bump_version", "force_snapshot", "people_file", "pasted"),
     *("scheduled_local_time", "scheduled_timezone", "quiet_hours", "not_after", "audience_mode"),
     *("direction", "min_growth", *LIMITS, "dry_run_address", "dry_run_limit"),
 )
@@ -140,7 +138,7 @@ def _preview(values: FormValues) -> DraftPreview:
 def event_context(values: FormValues) -> dict[str, Any]:
     """Return the events to choose from."""
     organisation_id = current_staff().organisation_id
-    chosen = values.events
+    chosen = values["events"]
     return {
         "values": values,
         "events": find_event_options(organisation_id, chosen, values.event_search),
@@ -153,11 +151,11 @@ def people_context(values: FormValues) -> dict[str, Any]:
     found: list[Person] = []
     if values.people_search.strip():
         page = search_people(organisation_id, values.people_search, limit=12)
-        found = [person for person in page.rows if person.id not in values.people]
+        found = [person for person in page.rows if person.id not in values["people"]]
     return {
         "values": values,
-        "picked": find_picked_people(organisation_id, values.people),
-        "more_people": values.people[PEOPLE_SHOWN:],
+        "picked": find_picked_people(organisation_id, values["people"]),
+        "more_people": values["people"][PEOPLE_SHOWN:],
         "found": found,
         "addable": count_missing(values.missing),
     }
@@ -168,8 +166,8 @@ def segment_context(values: FormValues) -> dict[str, Any]:
     organisation_id = current_staff().organisation_id
     return {
         "values": values,
-        "segments": find_segment_options(organisation_id, values.segment, values.segment_search),
-        "segment_events": find_chosen_events(organisation_id, values.segment_events),
+        "segments": find_segment_options(organisation_id, values["segment"], values.segment_search),
+        "segment_events": find_chosen_events(organisation_id, values["segment_events"]),
     }
 
 
@@ -179,13 +177,13 @@ def exclusion_context(values: FormValues) -> dict[str, Any]:
         "values": values,
         "exclusions": find_exclusion_options(
             current_staff().organisation_id,
-            values.exclude_events,
-            values.exclude_segments,
-            values.exclude_campaigns,
+            values["exclude_events"],
+            values["exclude_segments"],
+            values["exclude_campaigns"],
             values.exclude_search,
         ),
-        "chosen_exclusions": {segment_text(choice) for choice in values.exclude_segments},
-        "reached_of": {choice.id: choice.who for choice in values.exclude_campaigns},
+        "chosen_exclusions": {segment_text(choice) for choice in values["exclude_segments"]},
+        "reached_of": {choice.id: choice.who for choice in values["exclude_campaigns"]},
         "reached": [who.value for who in Reached],
     }
 
@@ -236,7 +234,7 @@ def audience_url(criteria: Criteria, channel: str, moment: datetime | None, **na
     """Return the page with the people of an audience as of sending at `moment` (None: now)."""
     return url_for(
         "campaigns.audience",
-        criteria=criteria.to_text(),
+        criteria=criteria_to_text(criteria),
         channel=channel,
         at=moment.isoformat() if moment else None,
         **narrowed,
@@ -244,7 +242,7 @@ def audience_url(criteria: Criteria, channel: str, moment: datetime | None, **na
 
 
 def _fits_an_address(criteria: Criteria) -> bool:
-    return len(criteria.to_text()) <= LONGEST_CRITERIA
+    return len(criteria_to_text(criteria)) <= LONGEST_CRITERIA
 
 
 def _step_keys() -> tuple[str, ...]:
@@ -269,8 +267,8 @@ def _reprocess_refusal(values: FormValues) -> str | None:
 
 
 def _chosen_segment(values: FormValues) -> ChosenSegment | None:
-    if values.mode != "segment" or not values.segment:
+    if values.mode != "segment" or not values["segment"]:
         return None
     return find_chosen_segment(
-        current_staff().organisation_id, values.segment, read_id(values.segment_version)
+        current_staff().organisation_id, values["segment"], read_id(values["segment_version"])
     )

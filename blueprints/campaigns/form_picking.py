@@ -33,9 +33,9 @@ def pick_listed(
     words = [word.strip() for word in _SEPARATORS.split(values.pasted) if word.strip()]
     pasted = pick_people(organisation, words) if words else Picked((), ())
     read, problem = _read_file(organisation, file)
+    people = tuple(sorted({*values["people"], *pasted.person_ids, *read.person_ids}))
     return replace(
-        values,
-        people=tuple(sorted({*values.people, *pasted.person_ids, *read.person_ids})),
+        values.with_chosen(people=people),
         pasted="\n".join([*(word for word, _ in pasted.unknown), *_lines(read.missing)]),
         unknown=(*pasted.unknown, *_said(read)),
         missing=(*pasted.missing, *read.missing[:MOST_KEPT]),
@@ -48,11 +48,10 @@ def add_missing(values: FormValues, actor: Actor) -> FormValues:
     if not values.missing:
         return values
     addable = _words(values.missing)
-    picked = create_missing_people(actor, Picked(values.people, (), values.missing))
+    picked = create_missing_people(actor, Picked(values["people"], (), values.missing))
     left = [line for line in values.pasted.splitlines() if line not in addable]
     return replace(
-        values,
-        people=picked.person_ids,
+        values.with_chosen(people=picked.person_ids),
         pasted="\n".join(left),
         unknown=tuple(entry for entry in values.unknown if entry[0] not in addable),
         missing=(),

@@ -1,12 +1,12 @@
-"""TODO docstring."""
+"""Every field of the campaign form, as the page shows it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from rollcall.audience.criteria import (
-    DEFAULT_WINDOW_HOURS,
-    CampaignChoice,
-    SegmentChoice,
-)
+from rollcall.audience.criteria import Criteria
+from rollcall.audience.criteria.criterion import Criterion, Place, Way
+from rollcall.audience.criteria.table import TABLE
 from rollcall.campaigns.dry_run import USUAL_MESSAGES
 from rollcall.models import (
     AudienceMode,
@@ -18,39 +18,32 @@ from rollcall.models import (
 from rollcall.people.picking import Missing
 
 
+def chosen_by(criteria: Criteria) -> dict[str, Any]:
+    """Return what the inputs of all criteria show of these."""
+    return {name: value for row in TABLE for name, value in row.form.fill(criteria).items()}
+
+
 @dataclass(frozen=True)
 class FormValues:
-    """Every field as the page shows it; texts stay as they were typed."""
+    """Every field as the page shows it; texts stay as they were typed.
+
+    What the inputs of the criteria hold is `chosen`; `values["cities"]` gives one of them, or any
+    other field, to templates and to the rows of the table.
+    """
 
     name: str = ""
     channel: str = Channel.SMS
     subject: str = ""
     message: str = ""
     link: str = ""
-    mode: str = "events"  # events, segment, people
-    events: tuple[str, ...] = ()
+    mode: Way = "events"
+    chosen: Mapping[str, Any] = field(default_factory=lambda: chosen_by(Criteria()))
     event_search: str = ""
-    sources: tuple[str, ...] = ()
-    segment: str = ""
-    segment_version: str = ""  # empty for the live one
     segment_search: str = ""
-    segment_events: tuple[str, ...] = ()  # to which the people of the segment are narrowed
     snapshot_mode: str = SnapshotMode.REUSE
     bump_version: bool = False
     force_snapshot: bool = False
-    r_min: str = ""
-    r_max: str = ""
-    f_min: str = ""
-    f_max: str = ""
-    m_min: str = ""
-    m_max: str = ""
-    cities: str = ""
-    exclude_events: tuple[str, ...] = ()
-    exclude_segments: tuple[SegmentChoice, ...] = ()
-    exclude_campaigns: tuple[CampaignChoice, ...] = ()
     exclude_search: str = ""
-    recent_message_hours: str = str(DEFAULT_WINDOW_HOURS)
-    people: tuple[int, ...] = ()
     people_search: str = ""
     pasted: str = ""
     when: str = "later"  # now, later
@@ -78,6 +71,22 @@ class FormValues:
     added: int = 0
     file_problem: str | None = None
 
+    def __getitem__(self, name: str) -> Any:
+        """Return an input of a criterion, or another field."""
+        return self.chosen[name] if name in self.chosen else getattr(self, name)
+
+    def with_chosen(self, **changes: Any) -> "FormValues":
+        """Return the form with other values in inputs of the criteria."""
+        return replace(self, chosen={**self.chosen, **changes})
+
+    def rows(self, place: Place) -> list[Criterion]:
+        """Return the criteria that have their inputs at this place of the page."""
+        return [row for row in TABLE if row.form.place == place]
+
+    def uses(self, place: Place) -> bool:
+        """Return whether something stands in an input at this place of the page."""
+        return any(self.chosen[name] for row in self.rows(place) for name in row.form.inputs)
+
     @property
     def scheduled(self) -> bool:
         """Return whether a time has been chosen."""
@@ -86,10 +95,4 @@ class FormValues:
     @property
     def may_reprocess(self) -> bool:
         """Return whether re-processing can be chosen: a time, and events or a segment (C5)."""
-        chosen = {"events": bool(self.events), "segment": bool(self.segment)}
-        return self.scheduled and chosen.get(self.mode, False)
-
-    @property
-    def leaves_out(self) -> bool:
-        """Return whether somebody is to be left out by event, segment or earlier campaign."""
-        return bool(self.exclude_events or self.exclude_segments or self.exclude_campaigns)
+        return self.scheduled and self.mode != "people" and bool(self[self.mode])

@@ -16,8 +16,8 @@ from blueprints.campaigns.trying_page import trying_context
 from rollcall import clock
 from rollcall.audience.comparison import Comparison, compare_with_now
 from rollcall.audience.criteria import Criteria, campaign_criteria
-from rollcall.audience.names import describe_audience
 from rollcall.audience.preview import MessageText, preview_audience
+from rollcall.audience.resolved import describe_audience
 from rollcall.campaigns.document import describe_choices
 from rollcall.campaigns.drafts import find_campaign, may_edit
 from rollcall.campaigns.listing import campaign_zones

@@ -151,7 +151,7 @@ def _figures(segment: Segment, comparison: SegmentComparison) -> dict[str, Any]:
         "causes": {
             movement.value: [
                 {
-                    "label": ("" if count.certain else "probably: ") + count.sentence,
+                    "label": count.sentence,
                     "count": count.people,
                     "url": to(movement, count.cause.key),
                 }

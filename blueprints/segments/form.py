@@ -17,7 +17,8 @@ from blueprints.campaigns.form_page import (
 )
 from blueprints.campaigns.form_values import FormValues
 from rollcall.audience.criteria import Criteria
-from rollcall.audience.names import describe_audience
+from rollcall.audience.criteria.criterion import Way
+from rollcall.audience.resolved import resolve
 from rollcall.campaigns.draft_preview import AUDIENCE_FIELDS
 from rollcall.campaigns.segment_usage import count_scheduled
 from rollcall.errors import InvalidInput
@@ -73,7 +74,8 @@ def read_form(
     if segment is not None:
         by_list = segment.kind == SegmentKind.STATIC
     # A segment is built on no other one.
-    values = replace(values, mode="people" if by_list else "events", exclude_segments=())
+    mode: Way = "people" if by_list else "events"
+    values = replace(values.with_chosen(exclude_segments=()), mode=mode)
     return SegmentForm(values, form.get("slug", "").replace("\0", ""))
 
 
@@ -82,7 +84,7 @@ def segment_draft(form: SegmentForm) -> SegmentDraft:
     read = draft_of(form.values)
     problems = {name: text for name, text in read.problems.items() if name in READ_FIELDS}
     if form.by_list:
-        people = form.values.people
+        people = form.values["people"]
         return SegmentDraft(form.values.name, people=people, slug=form.slug, problems=problems)
     # Each campaign has an anti-spam window of its own.
     criteria = replace(read.criteria, window_hours=0)
@@ -99,18 +101,19 @@ def preview_form(form: SegmentForm) -> FormPreview:
     criteria = draft.criteria or Criteria()
     if draft.problems:
         return FormPreview(None, "", dict(draft.problems))
+    known = resolve(organisation_id, criteria)
     try:
-        people = count_people(organisation_id, criteria)
+        people = count_people(organisation_id, criteria, known)
     except InvalidInput as error:
         return FormPreview(None, "", error.fields)
-    return FormPreview(people, describe_audience(organisation_id, criteria), {})
+    return FormPreview(people, known.say(criteria), {})
 
 
 def preview_context(form: SegmentForm) -> dict[str, Any]:
     """Return what the preview beside the form is rendered with."""
     preview = preview_form(form)
     # Nothing chosen yet is no mistake.
-    nothing = {name for name in ("events", "people") if not getattr(form.values, name)}
+    nothing = {name for name in ("events", "people") if not form.values[name]}
     unfinished = {name: text for name, text in preview.problems.items() if name not in nothing}
     return {"values": form.values, "preview": preview, "unfinished": in_page_order(unfinished)}
 

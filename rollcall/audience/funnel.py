@@ -7,12 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from rollcall.audience.criteria.table import every_rule
 from rollcall.audience.query import Rows
 from rollcall.extensions import db
 from rollcall.models import AudienceSource, Reason
 
 # Each stands in the funnel only where the criteria exclude somebody so.
-EXCLUSIONS = (Reason.EXCLUDED_EVENT, Reason.EXCLUDED_SEGMENT, Reason.EXCLUDED_CAMPAIGN)
+EXCLUSIONS = tuple(rule.step for rule in every_rule() if rule.step is not None)
 STEPS = (
     *EXCLUSIONS,
     Reason.NO_ADDRESS,

@@ -9,10 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from rollcall import clock
-from rollcall.audience.criteria import Criteria
+from rollcall.audience.criteria import Criteria, check_chooses_somebody
 from rollcall.audience.funnel import Funnel, count_groups, funnel_of
 from rollcall.audience.query import audience_select
 from rollcall.audience.quiet import QuietCount, count_quiet, read_sending_window
+from rollcall.audience.resolved import Resolved, resolve
 from rollcall.extensions import db
 from rollcall.messages.parts import MessageParts, count_parts
 from rollcall.messages.placeholders import PersonFields, compile_template
@@ -83,17 +84,20 @@ def preview_audience(
     channel: Channel,
     at: datetime | None = None,
     text: MessageText | None = None,
+    known: Resolved | None = None,
 ) -> Preview:
     """Return the exact audience of sending at `at` (now where it is None), from one statement.
 
-    The cost assumes the parts of the longest sampled message for everybody. Raises
-    InvalidInput where the criteria choose nobody in particular or name an unknown event, or
-    where the text has an unknown placeholder.
+    `known` is what the criteria name, where that has been looked up already. The cost assumes
+    the parts of the longest sampled message for everybody. Raises InvalidInput where the
+    criteria choose nobody in particular or name an unknown event, or where the text has an
+    unknown placeholder.
     """
     started = time.perf_counter()
-    criteria.check_chooses_somebody()
+    check_chooses_somebody(criteria)
     moment = at or clock.now()
-    funnel, sample_ids, quiet = _count_and_sample(organisation_id, criteria, channel, moment)
+    known = known or resolve(organisation_id, criteria)
+    funnel, sample_ids, quiet = _count_and_sample(known, criteria, channel, moment)
     samples = _sample_people(sample_ids, channel, text or MessageText())
     parts_each = max((sample.parts.parts for sample in samples), default=1)
     return Preview(
@@ -120,14 +124,16 @@ def cost_of(by_country: dict[str, int], channel: Channel, parts_each: int) -> De
 
 
 def _count_and_sample(
-    organisation_id: int, criteria: Criteria, channel: Channel, moment: datetime
+    known: Resolved, criteria: Criteria, channel: Channel, moment: datetime
 ) -> tuple[Funnel, dict[int, AudienceSource], QuietCount | None]:
     # Each group's lowest and highest id come with its count, so that samples cost no second
     # evaluation, and are spread over sources and countries by themselves. With quiet hours the
     # groups are divided by zone too: some hundred, each judged once.
-    organisation = db.session.get_one(Organisation, organisation_id)
-    window = read_sending_window(organisation, channel, criteria)
-    query = audience_select(organisation_id, criteria, channel, moment, window is not None)
+    organisation = db.session.get_one(Organisation, known.organisation_id)
+    window = read_sending_window(organisation, channel, criteria, known)
+    query = audience_select(
+        known.organisation_id, criteria, channel, moment, window is not None, known
+    )
     groups = count_groups(query.statement, query.values)
     samples: dict[int, AudienceSource] = {}
     for group in groups:
@@ -189,7 +195,7 @@ def list_audience(
 
     `source` narrows them to those who came in that way.
     """
-    criteria.check_chooses_somebody()
+    check_chooses_somebody(criteria)
     query = audience_select(organisation_id, criteria, channel, at or clock.now())
     audience = query.statement.subquery("audience")
     rows = db.session.execute(

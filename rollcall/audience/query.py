@@ -14,16 +14,18 @@ import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.elements import ColumnElement
 
-from rollcall.audience.criteria import Criteria, criteria_from_text
+from rollcall.audience.criteria import Criteria
+from rollcall.audience.criteria.attendance import attending
+from rollcall.audience.criteria.criterion import Asked
 from rollcall.audience.membership import (
     CriteriaShape,
-    find_event_ids,
-    find_segment_version,
+    find_attended,
     join_excluded,
     matching,
-    people_attending,
+    people_of,
     read_shape,
 )
+from rollcall.audience.resolved import Resolved, resolve
 from rollcall.models import (
     Attendance,
     AudienceSource,
@@ -58,15 +60,18 @@ def audience_select(
     channel: Channel,
     moment: datetime,
     with_zones: bool = False,
+    known: Resolved | None = None,
 ) -> AudienceQuery:
     """Return the query for everybody whom the criteria match, as of sending at `moment`.
 
     `reason` is Reason.REACHABLE or the first step of the funnel that leaves the person out.
-    Raises InvalidInput where the criteria name an event that does not exist (any more).
+    `known` is what the criteria name, where that has been looked up already. Raises InvalidInput
+    where they name an event that does not exist (any more).
     """
-    who, values = read_shape(organisation_id, criteria)
+    known = known or resolve(organisation_id, criteria)
+    who, values = read_shape(organisation_id, criteria, known=known)
     values["organisation_id"] = organisation_id
-    origin, attended = _read_origin(organisation_id, criteria)
+    origin, attended = _read_origin(criteria, who, known)
     values |= attended
     shape = _Shape(
         channel=channel,
@@ -81,23 +86,23 @@ def audience_select(
     return AudienceQuery(_build(shape), values, who.exclusions)
 
 
-def _read_origin(organisation_id: int, criteria: Criteria) -> tuple[Origin, dict[str, Any]]:
+def _read_origin(
+    criteria: Criteria, who: CriteriaShape, known: Resolved
+) -> tuple[Origin, dict[str, Any]]:
     """Return where people's source is read from: the chosen events, or those of their segment.
 
     Somebody of a segment need not attend any of its events (any more), so that there they
     are looked for but not asked for.
     """
-    chosen = criteria if criteria.events else None
-    if chosen is None and criteria.segment is not None:
-        version = find_segment_version(organisation_id, criteria.segment)
-        definition = criteria_from_text(version.definition) if version.definition else None
-        chosen = definition if definition and definition.events else None
-    if chosen is None:
+    if find_attended(who):
+        return "asked", {}
+    segment = known.find_version(criteria.segment).criteria if criteria.segment else None
+    if segment is None or not segment.events:
         return "nowhere", {}
-    values: dict[str, Any] = {"origin_events": find_event_ids(organisation_id, chosen.events)}
-    if chosen.sources:
-        values["origin_sources"] = list(chosen.sources)
-    return ("asked" if criteria.events else "looked_for"), values
+    values: dict[str, Any] = {"origin_events": known.event_ids(segment.events)}
+    if segment.sources:
+        values["origin_sources"] = list(segment.sources)
+    return "looked_for", values
 
 
 @dataclass(frozen=True)
@@ -138,8 +143,9 @@ def _build(shape: _Shape) -> Rows:
 
 def _judged(shape: _Shape) -> Rows:
     cutoff = sa.bindparam("cutoff", type_=UTCDateTime) if shape.window else None
+    asked = find_attended(shape.who)
     tables, source = _with_source(shape)
-    tables, excluded = join_excluded(tables, PersonFacts.person_id, shape.who, "")
+    tables, excluded = join_excluded(tables, shape.who, "", PersonFacts)
     # The exclusions stand before all other steps of the funnel.
     reason: ColumnElement[int] = exclusion_reason(shape.channel, cutoff)
     if excluded:
@@ -155,7 +161,7 @@ def _judged(shape: _Shape) -> Rows:
             sa.type_coerce(source, Code(AudienceSource)).label("source"),
         )
         .select_from(tables)
-        .where(*matching(shape.who, "", PersonFacts))
+        .where(*matching(shape.who, "", PersonFacts, but=asked[0] if asked else None))
     )
 
 
@@ -164,7 +170,7 @@ def _with_source(shape: _Shape) -> tuple[Any, ColumnElement[int]]:
     other = sa.literal_column(str(int(AudienceSource.OTHER)))
     if shape.origin == "nowhere":
         return PersonFacts, other
-    attended = _attended(shape.origin_sources)
+    attended = _attended(shape)
     same_person = PersonFacts.person_id == attended.c.person_id
     if shape.origin == "looked_for":
         tables = sa.join(PersonFacts, attended, same_person, isouter=True)
@@ -172,18 +178,29 @@ def _with_source(shape: _Shape) -> tuple[Any, ColumnElement[int]]:
     return sa.join(attended, PersonFacts, same_person), attended.c.source
 
 
-def _attended(with_sources: bool) -> sa.CTE:
+def _attended(shape: _Shape) -> sa.CTE:
+    """Return whoever attends, each once, with the sources of the attendances that count."""
     registered = sa.func.max(sa.case((Attendance.source == Source.REGISTRATION, 1), else_=0))
     scanned = sa.func.max(sa.case((Attendance.source == Source.QR_SCAN, 2), else_=0))
-    attending = people_attending("origin_", "events", with_sources)
+    found = find_attended(shape.who)
+    if found is None:
+        people: Any = attending(_asked(None, "origin_"), by_source=shape.origin_sources)
+    else:
+        rule, inner = found
+        people = rule.now(_asked(inner, ""))
     return (
-        attending.add_columns(
+        people.add_columns(
             sa.type_coerce(registered + scanned, Code(AudienceSource)).label("source")
         )
+        .group_by(None)
         .group_by(Attendance.person_id)
         .cte("attended")
         .prefix_with("MATERIALIZED")
     )
+
+
+def _asked(inner: Any, prefix: str) -> Asked:
+    return Asked(inner, prefix, PersonFacts, people_of)
 
 
 def exclusion_reason(

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
-
 from rollcall.audience.criteria import Criteria
 from rollcall.audience.funnel import Group
-from rollcall.extensions import db
+from rollcall.audience.resolved import Resolved, resolve
 from rollcall.messages.quiet import SendingHours, SendingWindow
-from rollcall.models import Channel, Event, Organisation, Reason
+from rollcall.models import Channel, Organisation, Reason
 
 
 @dataclass(frozen=True)
@@ -36,26 +34,25 @@ class QuietCount:
 
 
 def read_sending_window(
-    organisation: Organisation, channel: Channel, criteria: Criteria | None
+    organisation: Organisation,
+    channel: Channel,
+    criteria: Criteria | None,
+    known: Resolved | None = None,
 ) -> SendingWindow | None:
     """Return when messages of such a campaign may arrive, None where at any hour.
 
     That is so of e-mails, and where the organisation has its quiet hours off. A phone whose
     zone is not known is judged by the zones of the chosen events; where there is none, or the
-    criteria are None because they can't be read, by the organisation's.
+    criteria are None because they can't be read, by the organisation's. `known` is what the
+    criteria name, where that has been looked up already.
     """
     opens, closes = organisation.quiet_until, organisation.quiet_from
     if channel == Channel.EMAIL or opens is None or closes is None:
         return None
     slugs = criteria.events if criteria else ()
-    zones = list(
-        db.session.scalars(
-            sa.select(Event.timezone)
-            .where(Event.organisation_id == organisation.id, Event.slug.in_(slugs))
-            .order_by(Event.starts_at, Event.id)
-        )
-    )
-    fallback = list(dict.fromkeys(zones)) or [organisation.timezone]
+    known = known or resolve(organisation.id, Criteria(events=slugs))
+    zones = dict.fromkeys(event.timezone for event in known.find_events(slugs))
+    fallback = list(zones) or [organisation.timezone]
     return SendingWindow(SendingHours(opens, closes), fallback)
 
 

@@ -15,7 +15,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from rollcall import clock
-from rollcall.audience.criteria import DEFAULT_WINDOW_HOURS, campaign_criteria, criteria_from_text
+from rollcall.audience.criteria import (
+    DEFAULT_WINDOW_HOURS,
+    campaign_criteria,
+    check_chooses_somebody,
+    criteria_from_text,
+)
 from rollcall.audience.preview import AudienceMember
 from rollcall.audience.query import exclusion_reason
 from rollcall.audience.staging import staged, staged_audience
@@ -160,7 +165,7 @@ def lists_ready(campaign: Campaign) -> Iterator[None]:
         yield
         return
     criteria = campaign_criteria(campaign)
-    criteria.check_chooses_somebody()
+    check_chooses_somebody(criteria)
     organisation_id, channel = campaign.organisation_id, Channel(campaign.channel)
     criteria = criteria_to_freeze(organisation_id, criteria, snapshot_choice_of(campaign))
     due = max(campaign.scheduled_at or clock.now(), clock.now())

@@ -11,6 +11,8 @@ from rollcall.audience.criteria import (
     Reached,
     campaign_criteria,
     criteria_from_json,
+    criteria_to_json,
+    criteria_to_text,
 )
 from rollcall.audience.preview import preview_audience
 from rollcall.campaigns.drafts import CampaignDraft, create_campaign, find_campaign, may_choose
@@ -95,7 +97,7 @@ def top_up_criteria(original: Campaign) -> Criteria:
     grown = replace(criteria, exclude_campaigns=tuple(dict.fromkeys(left_out)))
     try:
         # What is stored is read again, within the same limits as anything that is typed.
-        return criteria_from_json(grown.to_json())
+        return criteria_from_json(criteria_to_json(grown))
     except InvalidInput as error:
         raise Conflict(f"This campaign can't be topped up once more: {error}") from error
 
@@ -164,7 +166,7 @@ def _waiting_top_up(original: Campaign, criteria: Criteria) -> int | None:
             campaign.id
             for campaign in _leaving_out(original)
             if campaign.state == CampaignState.DRAFT
-            and campaign.targeting_criteria == criteria.to_text()
+            and campaign.targeting_criteria == criteria_to_text(criteria)
             and (campaign.message, campaign.subject) == (original.message, original.subject)
         ),
         None,

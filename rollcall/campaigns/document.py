@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from rollcall.audience.criteria import campaign_criteria
+from rollcall.audience.criteria import campaign_criteria, criteria_to_json
 from rollcall.audience.difference import audience_change
 from rollcall.campaigns.dry_run import report_dry_run
 from rollcall.campaigns.guards import campaign_limits, describe_limits
@@ -60,7 +60,7 @@ def campaign_document(campaign: Campaign) -> dict[str, Any]:
 
 def _criteria_json(campaign: Campaign) -> Any:
     try:
-        return campaign_criteria(campaign).to_json()
+        return criteria_to_json(campaign_criteria(campaign))
     except InvalidInput:
         # Damaged criteria are shown as they stand, so that whoever looks can see the damage.
         return campaign.targeting_criteria

@@ -9,15 +9,16 @@ from decimal import Decimal
 
 from rollcall import clock
 from rollcall.audience.criteria import Criteria
+from rollcall.audience.criteria.table import TABLE
 from rollcall.audience.preview import MessageText, Preview, preview_audience
+from rollcall.audience.resolved import KnownEvent, Resolved, resolve
 from rollcall.campaigns.drafts import CampaignDraft, check_draft
-from rollcall.campaigns.form_options import find_chosen_events
-from rollcall.campaigns.segment_base import SnapshotChoice, criteria_to_freeze
+from rollcall.campaigns.segment_base import SnapshotChoice, resolve_to_freeze
 from rollcall.errors import InvalidInput
 from rollcall.messages.parts import MessageParts, count_parts
 from rollcall.messages.placeholders import compile_template
 from rollcall.messages.pricing import price_of_emails, price_of_parts
-from rollcall.models import AudienceMode, Channel, Event, Organisation, Role
+from rollcall.models import AudienceMode, Channel, Organisation, Role
 from rollcall.segments.snapshots import read_snapshot_mode
 from rollcall.walltime import repeated_moments, resolve_wall_time
 from rollcall.wording import say_time
@@ -27,7 +28,7 @@ from rollcall.wording import say_time
 class Suggestion:
     """An event whose people would still be coming in between now and the moment of sending."""
 
-    event: Event
+    event: KnownEvent
     moment: datetime
     zone: str
 
@@ -46,20 +47,20 @@ def suggest_reprocessing(
     mode: AudienceMode,
     moment: datetime | None,
     zone: str,
+    known: Resolved | None = None,
 ) -> Suggestion | None:
     """Return why to re-process, or None where nothing speaks for it or it is chosen already.
 
-    It is suggested when a chosen event is not over yet and ends before `moment`; of several
-    such events the one that ends last is named.
+    `known` is what the criteria name, where that has been looked up already. It is suggested
+    when a chosen event is not over yet and ends before `moment`; of several such events the one
+    that ends last is named.
     """
     if moment is None or mode.computes_again or not criteria.can_be_computed_again:
         return None
     now = clock.now()
-    coming = [
-        event
-        for event in find_chosen_events(organisation_id, criteria.events)
-        if now < event.ends_at <= moment
-    ]
+    known = known or resolve(organisation_id, criteria)
+    chosen = known.find_events(criteria.events)
+    coming = [event for event in chosen if now < event.ends_at <= moment]
     if not coming:
         return None
     return Suggestion(max(coming, key=lambda event: event.ends_at), moment, zone)
@@ -67,9 +68,8 @@ def suggest_reprocessing(
 
 AUDIENCE_FIELDS = frozenset(
     [
-        *("criteria", "events", "sources", "cities", "people", "recent_message_hours"),
-        *("rfm_filters", "r", "f", "m", "segment", "snapshot_mode", "bump_version"),
-        *("exclude_events", "exclude_segments", "exclude_campaigns"),
+        *(name for row in TABLE for name in (row.key, *row.form.inputs)),
+        *("criteria", "snapshot_mode", "bump_version"),
     ]
 )
 
@@ -101,13 +101,14 @@ def preview_draft(
 
     Raises nothing for a draft that is not finished: what is wrong stands in `problems`.
     """
-    problems = _problems(organisation.id, draft, role)
+    known = resolve(organisation.id, draft.criteria)
+    problems = _problems(known, draft, role)
     moment = _moment(draft)
     text, parts = _read_text(draft)
     audience, criteria = None, draft.criteria
     if not AUDIENCE_FIELDS & problems.keys():
-        criteria = criteria_to_freeze(organisation.id, criteria, _snapshot_choice(draft))
-        audience = preview_audience(organisation.id, criteria, draft.channel, moment, text)
+        criteria, known = resolve_to_freeze(known, criteria, _snapshot_choice(draft))
+        audience = preview_audience(organisation.id, criteria, draft.channel, moment, text, known)
     parts_each = max(parts.parts, audience.parts_each if audience else 1)
     return DraftPreview(
         draft=draft,
@@ -127,6 +128,7 @@ def preview_draft(
             draft.audience_mode,
             moment,
             draft.timezone or organisation.timezone,
+            known,
         ),
         repeated=(
             repeated_moments(draft.local_time or "", draft.timezone or "")
@@ -140,9 +142,9 @@ def _snapshot_choice(draft: CampaignDraft) -> SnapshotChoice:
     return SnapshotChoice(mode, draft.bump_version, draft.force_snapshot)
 
 
-def _problems(organisation_id: int, draft: CampaignDraft, role: Role) -> dict[str, str]:
+def _problems(known: Resolved, draft: CampaignDraft, role: Role) -> dict[str, str]:
     try:
-        check_draft(organisation_id, draft, role)
+        check_draft(known.organisation_id, draft, role, known)
     except InvalidInput as error:
         return error.fields
     return {}

@@ -7,13 +7,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
+from sqlalchemy.orm import joinedload
 
 from rollcall import clock
 from rollcall.actors import Actor, record
-from rollcall.audience.criteria import Criteria
+from rollcall.audience.criteria import Criteria, check_chooses_somebody, criteria_to_text
 from rollcall.audience.estimate import drop_list
-from rollcall.audience.membership import find_segment_version, read_shape
+from rollcall.audience.membership import read_shape
 from rollcall.audience.named import store_campaign_names
+from rollcall.audience.resolved import Resolved, resolve
 from rollcall.campaigns.dry_run import check_dry_run
 from rollcall.campaigns.guards import check_not_looser, read_limits, role_limits
 from rollcall.campaigns.states import change_state, is_allowed
@@ -90,9 +92,9 @@ class CampaignDraft:
 def find_campaign(organisation_id: int, campaign_id: int) -> Campaign:
     """Return the organisation's campaign; raises NotFound."""
     campaign = db.session.scalar(
-        sa.select(Campaign).where(
-            Campaign.id == campaign_id, Campaign.organisation_id == organisation_id
-        )
+        sa.select(Campaign)
+        .where(Campaign.id == campaign_id, Campaign.organisation_id == organisation_id)
+        .options(joinedload(Campaign.organisation))
     )
     if campaign is None:
         raise NotFound(f"There is no campaign {campaign_id}.")
@@ -175,18 +177,22 @@ def may_choose(role: Role, quiet_hours: QuietHours) -> bool:
     return quiet_hours != QuietHours.OVERRIDE or role.at_least(Role.ADMIN)
 
 
-def check_draft(organisation_id: int, draft: CampaignDraft, role: Role) -> dict[str, Any]:
+def check_draft(
+    organisation_id: int, draft: CampaignDraft, role: Role, known: Resolved | None = None
+) -> dict[str, Any]:
     """Return the columns to store for somebody of that role.
 
-    Raises InvalidInput naming every field that is wrong.
+    `known` is what the criteria name, where that has been looked up already. Raises
+    InvalidInput naming every field that is wrong.
     """
     problems = dict(draft.problems)
     email = draft.channel == Channel.EMAIL
     if not email and not may_choose(role, draft.quiet_hours):
         problems.setdefault("quiet_hours", NEEDS_ADMIN)
     _check_texts(draft, problems)
-    _check_audience(organisation_id, draft, problems)
-    on_segment = _check_segment(organisation_id, draft, problems)
+    known = known or resolve(organisation_id, draft.criteria)
+    _check_audience(known, draft, problems)
+    on_segment = _check_segment(known, draft, problems)
     scheduled_at = _check_time(draft, problems)
     not_after = _check_not_after(draft, scheduled_at, problems)
     _check_mode(draft, problems)
@@ -200,7 +206,7 @@ def check_draft(organisation_id: int, draft: CampaignDraft, role: Role) -> dict[
         "subject": draft.subject.strip() if email else "",
         "message": _with_plain_line_ends(draft.message),
         "link": draft.link.strip(),
-        "targeting_criteria": draft.criteria.to_text(),
+        "targeting_criteria": criteria_to_text(draft.criteria),
         "audience_mode": draft.audience_mode,
         "on_failure": draft.on_failure,
         "min_growth": draft.min_growth if draft.audience_mode.computes_again else None,
@@ -260,19 +266,19 @@ def _check_link(draft: CampaignDraft, problems: dict[str, str]) -> None:
         problems.setdefault("link", "Give a web address that begins with https://.")
 
 
-def _check_audience(organisation_id: int, draft: CampaignDraft, problems: dict[str, str]) -> None:
+def _check_audience(known: Resolved, draft: CampaignDraft, problems: dict[str, str]) -> None:
     try:
-        draft.criteria.check_chooses_somebody()
-        read_shape(organisation_id, draft.criteria)
+        check_chooses_somebody(draft.criteria)
+        read_shape(known.organisation_id, draft.criteria, known=known)
         if draft.criteria.people is not None:
-            check_people_exist(organisation_id, draft.criteria.people)
+            check_people_exist(known.organisation_id, draft.criteria.people)
     except InvalidInput as error:
         for name, text in error.fields.items():
             problems.setdefault(name, text)
 
 
 def _check_segment(
-    organisation_id: int, draft: CampaignDraft, problems: dict[str, str]
+    known: Resolved, draft: CampaignDraft, problems: dict[str, str]
 ) -> dict[str, Any]:
     """Return the columns that say how the campaign uses its segment."""
     values: dict[str, Any] = {"segment_id": None, "snapshot_mode": None}
@@ -297,7 +303,7 @@ def _check_segment(
     elif draft.bump_version and chosen.version is not None:
         problems.setdefault("bump_version", PINNED_BUMP)
     elif "segment" not in problems:
-        segment_id = find_segment_version(organisation_id, chosen).segment_id
+        segment_id = known.find_version(chosen).segment_id
         values |= {**asked, "snapshot_mode": mode, "segment_id": segment_id}
     return values
 

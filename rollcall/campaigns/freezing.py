@@ -5,7 +5,7 @@ from typing import Any
 
 from rollcall import clock
 from rollcall.actors import Actor
-from rollcall.audience.criteria import Criteria
+from rollcall.audience.criteria import Criteria, criteria_to_text
 from rollcall.audience.estimate import freeze_staged_audience
 from rollcall.audience.staging import staged_audience
 from rollcall.campaigns.segment_base import SnapshotChoice, prepared_segment, snapshot_choice_of
@@ -72,7 +72,7 @@ def _freeze(
             if pin and snapshot_id is not None:
                 version = db.session.get_one(SegmentSnapshot, snapshot_id).version
                 pinned = freezing.criteria.with_segment(version=version)
-                values = {**values, "targeting_criteria": pinned.to_text()}
+                values = {**values, "targeting_criteria": criteria_to_text(pinned)}
             change_state(
                 actor,
                 freezing.campaign_id,

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from rollcall.actors import Actor
 from rollcall.audience.criteria import Criteria, campaign_criteria
-from rollcall.audience.membership import find_segment_version
+from rollcall.audience.resolved import Resolved, resolve
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
 from rollcall.models import Campaign, Segment, SegmentSnapshot, SnapshotMode
@@ -66,8 +66,20 @@ def criteria_to_freeze(
 
     Raises InvalidInput where there is no such segment or version.
     """
-    snapshot = _reusable(organisation_id, criteria, choice)
-    return criteria if snapshot is None else _on(criteria, snapshot)
+    return resolve_to_freeze(resolve(organisation_id, criteria), criteria, choice)[0]
+
+
+def resolve_to_freeze(
+    known: Resolved, criteria: Criteria, choice: SnapshotChoice
+) -> tuple[Criteria, Resolved]:
+    """Return the criteria that freezing now would evaluate, with all that they name.
+
+    `known` is what the criteria name. Raises InvalidInput as `criteria_to_freeze` does.
+    """
+    snapshot = _reusable(known, criteria, choice)
+    if snapshot is None:
+        return criteria, known
+    return _on(known, criteria, snapshot), known.with_snapshot(snapshot.id, snapshot.version_id)
 
 
 @contextmanager
@@ -78,9 +90,11 @@ def prepared_segment(
     if criteria.segment is None:
         yield PreparedSegment(criteria, lambda actor: None)
         return
-    snapshot = _reusable(organisation_id, criteria, choice)
+    known = resolve(organisation_id, criteria)
+    snapshot = _reusable(known, criteria, choice)
     if snapshot is not None:
-        yield PreparedSegment(_on(criteria, snapshot), lambda actor: _confirm(criteria, snapshot))
+        pinned = _on(known, criteria, snapshot)
+        yield PreparedSegment(pinned, lambda actor: _confirm(criteria, snapshot))
         return
     with staged_segment(organisation_id, criteria.segment) as staged:
         yield PreparedSegment(
@@ -89,15 +103,17 @@ def prepared_segment(
 
 
 def _reusable(
-    organisation_id: int, criteria: Criteria, choice: SnapshotChoice
+    known: Resolved, criteria: Criteria, choice: SnapshotChoice
 ) -> SegmentSnapshot | None:
     if criteria.segment is None or choice.takes_another or choice.bump_version:
         return None
-    return latest_snapshot(find_segment_version(organisation_id, criteria.segment).id)
+    return latest_snapshot(known.find_version(criteria.segment).id)
 
 
-def _on(criteria: Criteria, snapshot: SegmentSnapshot) -> Criteria:
-    return criteria.with_segment(version=snapshot.version, snapshot=snapshot.id)
+def _on(known: Resolved, criteria: Criteria, snapshot: SegmentSnapshot) -> Criteria:
+    assert criteria.segment is not None
+    version = known.find_version(criteria.segment).version
+    return criteria.with_segment(version=version, snapshot=snapshot.id)
 
 
 def _confirm(criteria: Criteria, snapshot: SegmentSnapshot) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from rollcall import clock
 from rollcall.actors import Actor
 from rollcall.audience.comparison import Comparison, compare_with
-from rollcall.audience.criteria import Criteria, campaign_criteria
+from rollcall.audience.criteria import Criteria, campaign_criteria, criteria_to_text
 from rollcall.campaigns.drafts import find_campaign
 from rollcall.campaigns.freezing import freeze_campaign
 from rollcall.campaigns.segment_base import criteria_to_freeze, snapshot_choice_of
@@ -113,7 +113,9 @@ def keep_segment_version(actor: Actor, campaign_id: int, version: int | None = N
             "keep_version",
             version=campaign.version,
             noted={"segment_version": (standing.pinned, standing.version)},
-            targeting_criteria=standing.criteria.with_segment(version=standing.version).to_text(),
+            targeting_criteria=criteria_to_text(
+                standing.criteria.with_segment(version=standing.version)
+            ),
         )
     return people
 

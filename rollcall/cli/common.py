@@ -24,6 +24,7 @@ from rollcall.accounts.lookups import (
     list_organisations,
 )
 from rollcall.actors import Actor, actor_for
+from rollcall.audience.criteria.table import TABLE
 from rollcall.config import ConfigError
 from rollcall.errors import DomainError, InvalidInput, NotAllowed, NotFound
 from rollcall.models import Organisation, Role, StaffMember
@@ -31,21 +32,14 @@ from rollcall.models import Organisation, Role, StaffMember
 # What fields of the domain are called as options, where it is not simply their name.
 OPTION_OF_FIELD = {
     "audience_mode": "--reprocess",
-    "cities": "--city",
-    "events": "--event",
     "dry_run_address": "--dry-run",
-    "exclude_campaigns": "--exclude-campaign",
-    "exclude_events": "--exclude-event",
-    "exclude_segments": "--exclude-segment",
     "force_snapshot": "--force",
     "local_time": "--at",
-    "recent_message_hours": "--window",
-    "rfm_filters": "--rfm",
     "scheduled_local_time": "--at",
     "scheduled_timezone": "--timezone",
     "scopes": "--scope",
-    "sources": "--source",
     "targeting_criteria": "--criteria",
+    **{row.key: row.option.flag for row in TABLE},
 }
 
 

@@ -105,8 +105,7 @@ def _side_line(side: Side, people: int, zone: str) -> str:
 
 
 def _cause_line(count: CauseCount) -> str:
-    probably = "" if count.certain else "probably: "
-    return f"    {count.people:,}  {probably}{count.sentence}  ({count.cause.key})"
+    return f"    {count.people:,}  {count.sentence}  ({count.cause.key})"
 
 
 def _person_line(person: MovedPerson) -> str:

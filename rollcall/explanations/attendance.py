@@ -6,6 +6,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from rollcall.audience.criteria import Criteria
+from rollcall.audience.criteria.criterion import Attends, Visit
 from rollcall.explanations.context import Context
 from rollcall.explanations.verdicts import Evidence
 from rollcall.extensions import db
@@ -26,6 +28,11 @@ class Presence:
     cancelled: bool
     recorded_at: datetime
     cancelled_at: datetime | None
+
+    @property
+    def visit(self) -> Visit:
+        """Return it as the rows of the criteria know one."""
+        return Visit(self.slug, self.source)
 
     def counted_at(self, moment: datetime) -> bool:
         """Return whether it counted then, by what was recorded."""
@@ -76,6 +83,22 @@ def attendances_at(
     for row in rows:
         found.setdefault(row.person_id, []).append(Presence(*row[1:]))
     return found
+
+
+def visits_at(rows: Sequence[Presence], moment: datetime | None) -> tuple[Visit, ...]:
+    """Return those attendances that counted at the moment, or that count now."""
+    return tuple(
+        row.visit
+        for row in rows
+        if (not row.cancelled if moment is None else row.counted_at(moment))
+    )
+
+
+def counted_events(
+    criteria: Criteria, attends: Attends, rows: Sequence[Presence], moment: datetime | None
+) -> set[str]:
+    """Return at which events somebody had an attendance of those asked for, then or now."""
+    return {visit.slug for visit in visits_at(rows, moment) if attends.counts(criteria, visit)}
 
 
 def say_attendance(context: Context, shown: Presence) -> str:

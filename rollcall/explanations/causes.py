@@ -1,22 +1,26 @@
 """The one cause of each person who joined or left a list, told from what was recorded, in SQL.
 
 Left is told from the reason that was stored; joined from why the person was left out when the
-list was frozen, else from what was recorded since. Scores and cities keep no history: they are
-found by elimination, and said with a "probably".
+list was frozen, else from what was recorded since. What keeps no history is found by elimination,
+and said with a "probably".
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import combinations
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
-from rollcall.audience.criteria import Criteria
-from rollcall.audience.failing import Criterion, criteria_checks
-from rollcall.audience.membership import Values, find_event_ids, read_shape
+from rollcall.audience.criteria import Criteria, either
+from rollcall.audience.criteria.criterion import Moved, Recorded, Rule, Unkept, Values
+from rollcall.audience.criteria.table import attended_by, every_rule, unkept_in
+from rollcall.audience.failing import criteria_checks
+from rollcall.audience.funnel import EXCLUSIONS
+from rollcall.audience.membership import read_shape
 from rollcall.errors import InvalidInput
 from rollcall.explanations.context import Context, context_of
 from rollcall.extensions import db
@@ -31,13 +35,18 @@ from rollcall.models import (
     Source,
 )
 from rollcall.models.types import IdList, IsOneOf, UTCDateTime
-from rollcall.segments.causes import CAUSE_OF_CODE, Changed, Elimination
+from rollcall.segments.causes import RESTORED as SEGMENT_RESTORED
+from rollcall.segments.causes import UNKNOWN as SEGMENT_UNKNOWN
+from rollcall.segments.causes import Changed, is_certain, rules_behind
+from rollcall.segments.causes import causes_by_code as segment_causes_by_code
 from rollcall.segments.difference import cause_of_move
 from rollcall.segments.sides import Side
 from rollcall.wording import say_reason
 
 UNKNOWN = "unknown"
 NOT_MET = Reason.CRITERIA_NO_LONGER_MET.key
+RESTORED = "restored"
+CANCELLED_THEN = "cancelled_then"
 # Why somebody who was left out when the list was frozen is on the final one.
 CLEARED = {
     Reason.NO_ADDRESS: "address_added",
@@ -46,17 +55,13 @@ CLEARED = {
     Reason.OPTED_OUT: "opted_in",
     Reason.RECENTLY_MESSAGED: "window_passed",
     Reason.DUPLICATE_ADDRESS: "no_longer_duplicate",
-    Reason.EXCLUDED_EVENT: "no_longer_excluded",
-    Reason.EXCLUDED_SEGMENT: "no_longer_excluded",
-    Reason.EXCLUDED_CAMPAIGN: "no_longer_excluded",
+    **dict.fromkeys(EXCLUSIONS, "no_longer_excluded"),
 }
 ARRIVALS = {Source.QR_SCAN: "attended", Source.REGISTRATION: "registered"}
-# Found by elimination, as nothing keeps what scores and cities were.
-PROBABLE = ("scores_changed", "city_changed", "scores_or_city_changed")
 _LABELS = {
     "attended": ("scanned a QR code since", "scanned a QR code since"),
     "registered": ("registered since", "registered since"),
-    "restored": ("came back after cancelling", "came back after cancelling"),
+    RESTORED: ("probably came back after cancelling", "probably came back after cancelling"),
     "address_added": ("has a {address} now", "have a {address} now"),
     "address_mended": ("has a valid {address} now", "have a valid {address} now"),
     "unblocked": ("was unblocked", "were unblocked"),
@@ -74,29 +79,72 @@ _LABELS = {
         "by another version of the segment",
         "by another version of the segment",
     ),
-    "entered_segment": ("came into the segment", "came into the segment"),
-    "left_segment": ("left the segment", "left the segment"),
+    "segment_perhaps_changed": (
+        "probably by another version of the segment",
+        "probably by another version of the segment",
+    ),
     "cancelled": ("cancelled or was refunded", "cancelled or were refunded"),
-    "scores_changed": ("probably by another score", "probably by another score"),
-    "city_changed": ("probably by another city", "probably by another city"),
-    "scores_or_city_changed": (
-        "probably by another score or city",
-        "probably by another score or city",
+    CANCELLED_THEN: (
+        "had probably cancelled, and came back later",
+        "had probably cancelled, and came back later",
     ),
     UNKNOWN: ("for a reason that is not kept", "for reasons that are not kept"),
 }
 LEFT_REASONS = tuple(CLEARED)
-CAUSES = tuple(dict.fromkeys([*_LABELS, *(reason.key for reason in LEFT_REASONS), NOT_MET]))
+# Found by elimination; what may have changed without a trace comes to these.
+_GUESSED = (RESTORED, CANCELLED_THEN, "segment_perhaps_changed")
+
+
+def every_cause() -> tuple[str, ...]:
+    """Return the keys of all causes."""
+    reasons = [reason.key for reason in LEFT_REASONS]
+    return tuple(dict.fromkeys([*_labels(), *reasons, NOT_MET]))
+
+
+def is_guessed(cause: str | None) -> bool:
+    """Return whether the cause is found by elimination, and so said with a "probably"."""
+    return cause in (*_GUESSED, *_drifts())
 
 
 def say_cause(cause: str, people: int, channel: str = "sms", hours: int | None = 72) -> str:
     """Give the predicate for people of a cause, without the number in front."""
-    forms = _LABELS.get(cause)
+    forms = _labels().get(cause)
     if forms is None:
         return say_reason(cause, people, channel, hours)
     address = "e-mail address" if channel == "email" else "phone number"
     phrase = forms[0 if people == 1 else 1].format(address=address)
     return phrase.replace("a e-mail", "an e-mail")
+
+
+def _labels() -> dict[str, tuple[str, str]]:
+    """Return each cause's predicates about one person and about several."""
+    found = dict(_LABELS)
+    for rule in every_rule():
+        moves = rule.history.moves if isinstance(rule.history, Recorded) else None
+        if isinstance(moves, Moved) and rule.step is None:
+            found |= {key: (one, several) for key, one, several in (moves.joined, moves.left)}
+    return found | {key: (said, said) for key, said in _drifts().items()}
+
+
+def _drifts() -> dict[str, str]:
+    """Return what may have changed without a trace, alone or together, with its predicate."""
+    kept = [rule.history for rule in every_rule() if rule.step is None]
+    groups = list(dict.fromkeys(one for one in kept if isinstance(one, Unkept)))
+    return {
+        _name_drift(some): f"probably by another {either([one.noun for one in some])}"
+        for size in range(1, len(groups) + 1)
+        for some in combinations(groups, size)
+    }
+
+
+def _name_drift(some: Sequence[Unkept]) -> str:
+    return f"{'_or_'.join(one.cause for one in some)}_changed"
+
+
+def _drift(several: Sequence[Criteria]) -> str | None:
+    """Return the key for what may have changed without a trace, None where nothing can have."""
+    found = unkept_in(several)
+    return _name_drift(found) if found else None
 
 
 @dataclass(frozen=True)
@@ -111,9 +159,12 @@ class CauseQuery:
     values: Values
 
 
-def cause_query(campaign: Campaign) -> CauseQuery:
-    """Return the causes of a campaign's recipients, to be asked of some or of all of them."""
-    context = context_of(campaign)
+def cause_query(campaign: Campaign, context: Context | None = None) -> CauseQuery:
+    """Return the causes of a campaign's recipients, to be asked of some or of all of them.
+
+    `context` is the campaign's, where there is one already.
+    """
+    context = context or context_of(campaign)
     facts = aliased(PersonFacts)
     same_person = sa.and_(
         LeftOut.campaign_id == Recipient.campaign_id, LeftOut.person_id == Recipient.person_id
@@ -132,47 +183,55 @@ def cause_query(campaign: Campaign) -> CauseQuery:
 
 
 def _joined_cause(context: Context, facts: Any, values: Values) -> ColumnElement[Any]:
-    campaign = context.campaign
+    """Return why each who is new on the final list joined: what was recorded tells it, or a guess.
+
+    Whoever is not kept as left out, and met all that can be asked of that moment, can only have
+    been kept out by what keeps no history.
+    """
     whens: list[Any] = [(LeftOut.at_creation == reason, key) for reason, key in CLEARED.items()]
-    own = context.own_criteria
+    own, frozen_at = context.own_criteria, context.campaign.frozen_at
     if own is None:
         return sa.case(*whens, else_=UNKNOWN)
-    arrival = _arrival(context, own, campaign.frozen_at, values, "j_")
-    for passes in _attendance_checks(context, own, facts, campaign.frozen_at, values, "j_"):
-        whens.append((sa.not_(passes), _first_of(arrival, UNKNOWN)))
+    arrival = _arrival(context, own, frozen_at, values, "j_")
+    for rule, passes in _recorded(context, own, facts, frozen_at, values, "j_"):
+        moved: Any = rule.history.moves if isinstance(rule.history, Recorded) else None
+        brought = moved.joined[0] if isinstance(moved, Moved) else _first_of(arrival, UNKNOWN)
+        whens.append((sa.not_(passes), brought))
     segment = _entered(context, facts, values)
     if segment is not None:
         whens.append(segment)
     otherwise: Any = UNKNOWN
     if context.keeps_left_out:
         drifted = _drift([own])
-        otherwise = drifted or (_first_of(arrival, "restored") if own.events else UNKNOWN)
+        otherwise = drifted or (_first_of(arrival, RESTORED) if attended_by(own) else UNKNOWN)
     return sa.case(*whens, else_=otherwise)
 
 
 def _left_cause(context: Context, facts: Any, values: Values) -> ColumnElement[Any]:
     """Return why each who is not on the final list left: the stored reason, or what lies behind.
 
-    Where only events and sources are asked for, nothing but a cancellation can make somebody no
-    longer match: it is the cause even where the person has come back since.
+    Whoever meets all that can be asked of that moment has changed without a trace since, and
+    what that was is a guess.
     """
     whens: list[Any] = [(Recipient.left_reason == reason, reason.key) for reason in LEFT_REASONS]
     own, final_at = context.own_criteria, context.campaign.final_at
     if own is None:
         return sa.case(*whens, else_=NOT_MET)
-    for passes in _attendance_checks(context, own, facts, final_at, values, "l_"):
-        whens.append((sa.not_(passes), "cancelled"))
+    for rule, passes in _recorded(context, own, facts, final_at, values, "l_"):
+        moved: Any = rule.history.moves if isinstance(rule.history, Recorded) else None
+        whens.append((sa.not_(passes), moved.left[0] if isinstance(moved, Moved) else "cancelled"))
     drifted = _drift([own])
-    otherwise: Any = drifted or ("cancelled" if own.events else NOT_MET)
-    inside, outside = context.frozen_side, context.segment_side(final_at) if final_at else None
+    otherwise: Any = drifted or (CANCELLED_THEN if attended_by(own) else NOT_MET)
+    inside, outside = context.frozen_side, context.final_side
     if inside is not None and outside is not None:
-        code, more = cause_of_move(inside, outside, facts, "ls_")
+        code, more = cause_of_move(inside, outside, facts, "ls_", context.known)
         values |= more
-        own_and_segment = [own, *([outside.criteria] if outside.criteria else [])]
         keys = _segment_keys(
+            inside,
+            outside,
             came="cancelled",
-            back=drifted or "cancelled",
-            drifted=_drift(own_and_segment),
+            back=drifted or CANCELLED_THEN,
+            drifted=_drift([own, *([outside.criteria] if outside.criteria else [])]),
             moved="left_segment",
             unknown=otherwise,
         )
@@ -182,8 +241,7 @@ def _left_cause(context: Context, facts: Any, values: Values) -> ColumnElement[A
 
 def _entered(context: Context, facts: Any, values: Values) -> Any:
     """Return the case of those whom the snapshot that the list was frozen from did not hold."""
-    outside, final_at = context.frozen_side, context.campaign.final_at
-    inside = context.segment_side(final_at) if final_at else None
+    inside, outside = context.final_side, context.frozen_side
     if inside is None or outside is None:
         return None
     member = sa.exists().where(
@@ -196,14 +254,16 @@ def _entered(context: Context, facts: Any, values: Values) -> Any:
 def _entered_cause(
     context: Context, inside: Side, outside: Side, facts: Any, values: Values
 ) -> ColumnElement[Any]:
-    code, more = cause_of_move(inside, outside, facts, "js_")
+    code, more = cause_of_move(inside, outside, facts, "js_", context.known)
     values |= more
     # Where both the rules and the person changed, it is the old rules that they came to meet.
     asked = outside.criteria or Criteria()
     arrival = _arrival(context, asked, outside.moment, values, "ja_")
     keys = _segment_keys(
+        inside,
+        outside,
         came=_first_of(arrival, "entered_segment"),
-        back=_first_of(arrival, "restored"),
+        back=_first_of(arrival, RESTORED),
         drifted=_drift([outside.criteria] if outside.criteria else []),
         moved="entered_segment",
         unknown=UNKNOWN,
@@ -216,63 +276,55 @@ def _first_of(arrival: Any, otherwise: str) -> Any:
 
 
 def _segment_keys(
-    *, came: Any, back: Any, drifted: str | None, moved: str, unknown: Any
+    inside: Side,
+    outside: Side,
+    *,
+    came: Any,
+    back: Any,
+    drifted: str | None,
+    moved: str,
+    unknown: Any,
 ) -> dict[int, Any]:
     """Return the key for each code by which a comparison of segments says what changed."""
     keys: dict[int, Any] = {}
-    for code, cause in CAUSE_OF_CODE.items():
-        if cause.criterion is Elimination.UNKNOWN:
+    for code, cause in segment_causes_by_code().items():
+        behind = rules_behind(cause.criterion)
+        sure = is_certain(cause, inside, outside)
+        if cause.criterion == SEGMENT_UNKNOWN:
             keys[code] = unknown
         elif cause.changed is Changed.DEFINITION:
-            keys[code] = "segment_changed"
-        elif cause.criterion is Elimination.RESTORED:
+            keys[code] = "segment_changed" if sure else "segment_perhaps_changed"
+        elif cause.criterion == SEGMENT_RESTORED:
             keys[code] = back
-        elif cause.criterion in _ATTENDING:
+        elif sure and behind and behind[0].attends and behind[0].step is None:
             keys[code] = came
         else:
-            keys[code] = drifted if drifted and cause.criterion in _UNKEPT else moved
+            keys[code] = moved if sure or drifted is None else drifted
     return keys
 
 
-_ATTENDING = (Criterion.EVENTS, Criterion.SOURCES)
-_UNKEPT = (
-    *(Criterion.RECENCY, Criterion.FREQUENCY, Criterion.MONETARY, Criterion.CITIES),
-    *(Elimination.SCORES, Elimination.SCORES_OR_CITIES),
-)
-
-
-def _drift(several: Sequence[Criteria]) -> str | None:
-    """Return the key for what may have changed without a trace, None where nothing can have."""
-    scores = any(criteria.scores for criteria in several)
-    cities = any(criteria.cities for criteria in several)
-    if scores and cities:
-        return "scores_or_city_changed"
-    if scores:
-        return "scores_changed"
-    return "city_changed" if cities else None
-
-
-def _attendance_checks(
+def _recorded(
     context: Context,
     own: Criteria,
     facts: Any,
     moment: datetime | None,
     values: Values,
     prefix: str,
-) -> list[ColumnElement[bool]]:
-    """Return the checks of attendance as it was recorded by the moment."""
-    if moment is None or not own.events:
+) -> list[tuple[Rule, ColumnElement[bool]]]:
+    """Return each rule that has a history, with whether it was met as of the moment."""
+    if moment is None:
         return []
     try:
-        shape, more = read_shape(context.organisation_id, own, prefix)
+        shape, more = read_shape(context.organisation_id, own, prefix, context.known)
     except InvalidInput:
         return []
     checks, at = criteria_checks(shape, prefix, facts, moment)
     values |= more | at
+    strictest = {rule.key: rule for rule, _ in shape.strictest()}
     return [
-        check.passes
+        (strictest[check.rule], check.passes)
         for check in checks
-        if check.criterion in _ATTENDING and check.passes is not None
+        if check.passes is not None and check.rule in strictest
     ]
 
 
@@ -281,29 +333,46 @@ def _arrival(
 ) -> Any:
     """Return how the person's first attendance since then came in, NULL where there is none.
 
-    One that still counted when the final list was made. None where no event is asked for.
+    One that still counted when the final list was made; where several events are asked for, at
+    one that they had not come to before. None where no event is asked for.
     """
-    if not criteria.events or since is None:
+    attends = attended_by(criteria)
+    if attends is None or since is None:
         return None
     try:
-        events = find_event_ids(context.organisation_id, criteria.events)
-    except InvalidInput:
+        events = context.known.event_ids(attends.slugs(criteria))
+    except ValueError:
         return None
     values |= {f"{prefix}since": since, f"{prefix}until": context.campaign.final_at}
     values[f"{prefix}arrived_at"] = events
-    until = sa.bindparam(f"{prefix}until", type_=UTCDateTime)
+    by = list(criteria.sources) if attends.by_source and criteria.sources else None
     arrived = sa.select(sa.case(*((Attendance.source == s, key) for s, key in ARRIVALS.items())))
     arrived = arrived.where(
         Attendance.person_id == Recipient.person_id,
         Attendance.event_id.in_(sa.bindparam(f"{prefix}arrived_at", expanding=True)),
         Attendance.recorded_at > sa.bindparam(f"{prefix}since", type_=UTCDateTime),
-        Attendance.recorded_at <= until,
-        sa.or_(Attendance.cancelled.is_(False), Attendance.cancelled_at > until),
+        *_counted(Attendance, sa.bindparam(f"{prefix}until", type_=UTCDateTime), by),
     )
-    if criteria.sources:
-        arrived = arrived.where(Attendance.source.in_(list(criteria.sources)))
+    if attends.needed(criteria) > 1:
+        before = aliased(Attendance)
+        arrived = arrived.where(
+            ~sa.exists().where(
+                before.person_id == Attendance.person_id,
+                before.event_id == Attendance.event_id,
+                *_counted(before, sa.bindparam(f"{prefix}since", type_=UTCDateTime), by),
+            )
+        )
     arrived = arrived.order_by(Attendance.recorded_at, Attendance.id).limit(1)
     return arrived.correlate(Recipient).scalar_subquery()
+
+
+def _counted(table: Any, moment: Any, sources: list[Source] | None) -> list[ColumnElement[bool]]:
+    """Return the conditions that an attendance of these sources counted at the moment."""
+    counted = [
+        table.recorded_at <= moment,
+        sa.or_(table.cancelled.is_(False), table.cancelled_at > moment),
+    ]
+    return counted if sources is None else [*counted, table.source.in_(sources)]
 
 
 @dataclass(frozen=True)
@@ -355,9 +424,11 @@ def count_causes(campaign: Campaign) -> CauseCounts:
     )
 
 
-def find_causes(campaign: Campaign, people: Sequence[int]) -> dict[int, str]:
+def find_causes(
+    campaign: Campaign, people: Sequence[int], context: Context | None = None
+) -> dict[int, str]:
     """Return the causes of those of these people who joined or left."""
-    query = cause_query(campaign)
+    query = cause_query(campaign, context)
     rows = db.session.execute(
         sa.select(Recipient.person_id, query.column.label("cause"))
         .select_from(query.tables)

@@ -4,22 +4,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from rollcall.audience.criteria import Criteria
+from rollcall.audience.criteria.attendance import say_share
+from rollcall.audience.criteria.criterion import Attends
+from rollcall.audience.criteria.table import attended_by
 from rollcall.explanations.attendance import (
     Presence,
     attendances_at,
+    counted_events,
     say_attendance,
     say_cancellation,
 )
-from rollcall.explanations.causes import LEFT_REASONS, NOT_MET, UNKNOWN
+from rollcall.explanations.causes import (
+    CANCELLED_THEN,
+    LEFT_REASONS,
+    NOT_MET,
+    RESTORED,
+    UNKNOWN,
+    is_guessed,
+    say_cause,
+)
 from rollcall.explanations.context import Context
 from rollcall.explanations.evidence import find_audited, find_consents
 from rollcall.explanations.unmet import NOTHING_KEPT
 from rollcall.explanations.verdicts import Evidence
 from rollcall.models import Channel
-from rollcall.segments.causes import either
 
 _BY_REASON = {reason.key for reason in LEFT_REASONS}
-_ATTENDING = ("attended", "registered", "restored", "cancelled")
+_ATTENDING = ("attended", "registered", RESTORED, "cancelled")
 
 
 @dataclass(frozen=True)
@@ -55,18 +67,22 @@ def _find_attending(context: Context, causes: Mapping[int, str]) -> dict[int, Mo
         if causes[person_id] == "cancelled":
             text = say_cancellation(context, shown)
             found[person_id] = Moved(text, shown.cancellation(text))
-        elif causes[person_id] == "restored":
-            found[person_id] = Moved(f"came back to {shown.event} after cancelling")
+        elif causes[person_id] == RESTORED:
+            found[person_id] = Moved(f"probably came back to {shown.event} after cancelling")
         else:
-            text = _say_arrival(context, shown)
+            text = _say_arrival(context, shown, rows)
             found[person_id] = Moved(text, shown.arrival(text))
     return found
 
 
-def _say_arrival(context: Context, shown: Presence) -> str:
+def _say_arrival(context: Context, shown: Presence, records: Sequence[Presence]) -> str:
     """Return how the person came, and where the list was frozen from what had been taken before."""
     text, side = say_attendance(context, shown), context.frozen_side
-    frozen_at = context.campaign.frozen_at
+    frozen_at, several = context.campaign.frozen_at, _asking_for_several(context)
+    if several is not None:
+        criteria, attends = several
+        counted = counted_events(criteria, attends, records, context.campaign.final_at)
+        text += f", and so came to {say_share(len(counted), attends.slugs(criteria))}"
     if side is None or frozen_at is None or shown.recorded_at > frozen_at:
         return text
     return f"{text}, after the snapshot of {context.say(side.moment)} that it was frozen from"
@@ -74,12 +90,15 @@ def _say_arrival(context: Context, shown: Presence) -> str:
 
 def _asked_events(context: Context) -> Sequence[str]:
     """Return the events that the criteria or their segment ask for."""
-    events = [*context.criteria.events] if context.criteria else []
-    moment = context.campaign.final_at
-    sides = [context.frozen_side, context.segment_side(moment) if moment else None]
-    for side in sides:
-        events += side.criteria.events if side is not None and side.criteria else []
-    return list(dict.fromkeys(events))
+    return list(dict.fromkeys(slug for one in context.all_criteria for slug in one.events))
+
+
+def _asking_for_several(context: Context) -> tuple[Criteria, Attends] | None:
+    """Return the criteria that ask for more than one event of each person, and how."""
+    asked = [(criteria, attended_by(criteria)) for criteria in context.all_criteria]
+    return next(
+        ((one, attends) for one, attends in asked if attends and attends.needed(one) > 1), None
+    )
 
 
 def _choose(context: Context, cause: str, records: Sequence[Presence]) -> Presence | None:
@@ -87,16 +106,22 @@ def _choose(context: Context, cause: str, records: Sequence[Presence]) -> Presen
     frozen_at, final_at = context.campaign.frozen_at, context.campaign.final_at
     if frozen_at is None or final_at is None:
         return None
-    if cause == "cancelled":
-        gone = [one for one in records if one.cancelled_at and one.cancelled_at <= final_at]
-        return max(gone, key=lambda one: one.cancelled_at or one.recorded_at, default=None)
     standing = [one for one in records if one.counted_at(final_at)]
-    if cause == "restored":
-        return standing[0] if standing else None
+    several = _asking_for_several(context)
+    if cause == "cancelled":
+        kept = counted_events(*several, records, final_at) if several else set()
+        left = [one for one in records if one.slug not in kept]
+        gone = [one for one in left if one.cancelled_at and one.cancelled_at <= final_at]
+        return max(gone, key=lambda one: one.cancelled_at or one.recorded_at, default=None)
+    if cause == RESTORED:
+        # To which of several nobody can tell.
+        return standing[0] if len({one.slug for one in standing}) == 1 else None
     side = context.frozen_side
     # A list that was frozen from an earlier snapshot knows nobody who came after that.
     since = min(frozen_at, side.moment) if side is not None else frozen_at
     key = {"attended": "qr_scan", "registered": "registration"}[cause]
+    taken = counted_events(*several, records, since) if several else set()
+    standing = [one for one in standing if one.slug not in taken]
     new = [one for one in standing if one.recorded_at > since and one.source.key == key]
     return new[0] if new else None
 
@@ -133,7 +158,8 @@ def _say_cause(context: Context, cause: str) -> str:
     plain = {
         "attended": "scanned a QR code since",
         "registered": "registered since",
-        "restored": "came back after cancelling",
+        RESTORED: "probably came back after cancelling",
+        CANCELLED_THEN: "had probably cancelled then, and came back later",
         "cancelled": "no longer attended",
         "address_added": f"got {article} {address} since",
         "address_mended": f"got a valid {address} since",
@@ -147,29 +173,21 @@ def _say_cause(context: Context, cause: str) -> str:
     }
     if cause in plain:
         return plain[cause]
-    if cause in ("segment_changed", "entered_segment", "left_segment"):
+    if cause in ("segment_changed", "segment_perhaps_changed", "entered_segment", "left_segment"):
         return _say_segment(context, cause)
-    return f"probably by {_say_unkept(context)}, which keeps no history"
+    if is_guessed(cause):
+        return f"{say_cause(cause, 1)}, which keeps no history"
+    return say_cause(cause, 1)
 
 
 def _say_segment(context: Context, cause: str) -> str:
     choice = context.criteria.segment if context.criteria else None
     name = context.names.segment(choice) if choice else "the segment"
-    before, moment = context.frozen_side, context.campaign.final_at
-    now = context.segment_side(moment) if moment else None
-    if cause == "segment_changed" and before is not None and now is not None:
+    before, now = context.frozen_side, context.final_side
+    if "changed" in cause and before is not None and now is not None:
+        probably = "probably since " if is_guessed(cause) else ""
         return (
-            f"the segment {name} was at version {now.version} by then, "
+            f"{probably}the segment {name} was at version {now.version} by then, "
             f"and the list was frozen from version {before.version}"
         )
     return f"{'came into' if cause == 'entered_segment' else 'left'} the segment {name}"
-
-
-def _say_unkept(context: Context) -> str:
-    several = [context.criteria] if context.criteria else []
-    moment = context.campaign.final_at
-    for side in (context.frozen_side, context.segment_side(moment) if moment else None):
-        several += [side.criteria] if side is not None and side.criteria else []
-    words = ["another score"] if any(one.scores for one in several) else []
-    words += ["another city"] if any(one.cities for one in several) else []
-    return either(words) if words else "what was changed"

@@ -5,11 +5,12 @@ from datetime import datetime
 from functools import cached_property
 
 import sqlalchemy as sa
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, joinedload
 
 from rollcall import clock
 from rollcall.audience.criteria import Criteria, Names, campaign_criteria
-from rollcall.audience.names import find_names
+from rollcall.audience.criteria.table import without_exclusions
+from rollcall.audience.resolved import Resolved, resolve
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
 from rollcall.models import (
@@ -19,8 +20,7 @@ from rollcall.models import (
     Channel,
     LeftOut,
     Reason,
-    Segment,
-    SegmentVersion,
+    SegmentSnapshot,
 )
 from rollcall.segments.sides import Side, remembered_side, snapshot_side
 from rollcall.wording import say_time
@@ -30,10 +30,14 @@ PLANNED = (CampaignState.DRAFT, CampaignState.SCHEDULED)
 
 @dataclass(frozen=True)
 class Context:
-    """One campaign as explanations look at it; `criteria` is None where they can't be read."""
+    """One campaign as explanations look at it; `criteria` is None where they can't be read.
+
+    `resolved` is what they name, where that has been looked up already.
+    """
 
     campaign: Campaign
     criteria: Criteria | None
+    resolved: Resolved | None = None
 
     @property
     def campaign_id(self) -> int:
@@ -88,22 +92,32 @@ class Context:
         return final.get("timestamp") != estimate.get("timestamp")
 
     @cached_property
-    def names(self) -> Names:
-        """Return what events, segments and campaigns of the criteria are called."""
-        return find_names(self.organisation_id, self.criteria) if self.criteria else Names()
+    def known(self) -> Resolved:
+        """Return what the criteria name, and the definitions of their segment, looked up once."""
+        if self.resolved is not None:
+            return self.resolved
+        frozen, then = self.frozen_side, self.campaign.final_at
+        asked = (self.criteria, frozen.criteria if frozen else None)
+        return resolve(self.organisation_id, *asked, then=then)
 
     @property
+    def names(self) -> Names:
+        """Return what events, segments and campaigns of the criteria are called."""
+        return self.known.names
+
+    @cached_property
     def own_criteria(self) -> Criteria | None:
         """Return the criteria that match people, less the segment and the exclusions."""
         if self.criteria is None:
             return None
-        return replace(
-            self.criteria,
-            segment=None,
-            exclude_events=(),
-            exclude_segments=(),
-            exclude_campaigns=(),
-        )
+        return replace(without_exclusions(self.criteria), segment=None)
+
+    @property
+    def all_criteria(self) -> list[Criteria]:
+        """Return the own criteria, and those of the segment, as it was frozen and as it is sent."""
+        sides = [self.frozen_side, self.final_side]
+        asked = [self.own_criteria, *(side.criteria for side in sides if side)]
+        return [criteria for criteria in asked if criteria is not None]
 
     def say(self, moment: datetime | None) -> str:
         """Return a moment in the campaign's zone."""
@@ -132,31 +146,20 @@ class Context:
     @cached_property
     def frozen_side(self) -> Side | None:
         """Return the segment's snapshot that the list was frozen from, None without one."""
-        snapshot = self.campaign.segment_snapshot
+        if self.campaign.segment_snapshot_id is None:
+            return None
+        snapshot = db.session.scalar(
+            sa.select(SegmentSnapshot)
+            .where(SegmentSnapshot.id == self.campaign.segment_snapshot_id)
+            .options(joinedload(SegmentSnapshot.segment), joinedload(SegmentSnapshot.of_version))
+        )
         return snapshot_side(snapshot.segment, snapshot) if snapshot else None
 
-    def segment_side(self, moment: datetime) -> Side | None:
-        """Return the segment as the criteria named it at a moment, None without a segment."""
-        if self.criteria is None or self.criteria.segment is None:
-            return None
-        choice = self.criteria.segment
-        segment = db.session.scalar(
-            sa.select(Segment).where(
-                Segment.organisation_id == self.organisation_id, Segment.slug == choice.slug
-            )
-        )
-        if segment is None:
-            return None
-        wanted = SegmentVersion.created_at <= moment
-        if choice.version is not None:
-            wanted = SegmentVersion.version == choice.version
-        version = db.session.scalar(
-            sa.select(SegmentVersion)
-            .where(SegmentVersion.segment_id == segment.id, wanted)
-            .order_by(SegmentVersion.version.desc())
-            .limit(1)
-        )
-        return remembered_side(segment, version, moment) if version else None
+    @cached_property
+    def final_side(self) -> Side | None:
+        """Return the segment as it counted when the final list was made, None without either."""
+        choice, moment = self.criteria and self.criteria.segment, self.campaign.final_at
+        return remembered_side(self.known, choice, moment) if choice and moment else None
 
 
 def context_of(campaign: Campaign) -> Context:

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from rollcall.audience.criteria import CampaignChoice, Reached
+from rollcall.audience.criteria import CampaignChoice, Reached, either
 from rollcall.audience.query import address_column
 from rollcall.explanations.attendance import attendances_at, say_attendance
 from rollcall.explanations.context import Context
@@ -33,7 +33,6 @@ from rollcall.models import (
     RecipientState,
 )
 from rollcall.models.types import IdList, IsOneOf
-from rollcall.segments.causes import either
 from rollcall.wording import say_reason
 
 

@@ -46,7 +46,7 @@ def explain_campaign(organisation_id: int, campaign_id: int, person_id: int) -> 
 def explain_people(campaign: Campaign, people: Sequence[int]) -> dict[int, Explanation]:
     """Return an explanation for each of these people, who must be of the campaign's organisation.
 
-    Takes some ten queries, for one person or for a thousand.
+    Takes fewer than ten queries, for one person or for a thousand.
     """
     context, standings = context_of(campaign), read_standings(campaign.id, people)
     if context.is_planned:

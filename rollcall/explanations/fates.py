@@ -3,7 +3,7 @@
 And why somebody is on neither list: told from what was recorded at both moments.
 """
 
-from rollcall.explanations.causes import find_causes
+from rollcall.explanations.causes import UNKNOWN, find_causes
 from rollcall.explanations.changes import Moved, say_moves
 from rollcall.explanations.context import Context
 from rollcall.explanations.delivery import say_fate
@@ -55,15 +55,15 @@ def _explain(
             said = _after(context, standing, at_send)
             found[who] = Explanation(Verdict.LEFT_OUT, f"{lead}: {why}{said}.", shown, key)
         else:
-            one = unmet.get(who, Unmet("unknown", NOTHING_KEPT))
+            one = unmet.get(who, Unmet(UNKNOWN, NOTHING_KEPT))
             found[who] = _explain_unmet(context, standing, one, at_send)
     return found
 
 
 def _explain_unmet(context: Context, standing: Standing, one: Unmet, at_send: bool) -> Explanation:
     verdict = Verdict.NOT_ON_LIST if one.cause == "too_late" else Verdict.NOT_MATCHED
-    if one.cause in ("unknown", "unkept"):
-        verdict = Verdict.UNKNOWN if one.cause == "unknown" else Verdict.NOT_MATCHED
+    if one.cause in (UNKNOWN, "unkept"):
+        verdict = Verdict.UNKNOWN if one.cause == UNKNOWN else Verdict.NOT_MATCHED
     shown = (one.evidence,) if one.evidence is not None else ()
     said = _after(context, standing, at_send)
     return Explanation(verdict, f"Not on the list: {one.text}{said}.", shown, one.cause)
@@ -87,7 +87,7 @@ def explain_fates(context: Context, standings: Standings) -> dict[int, Explanati
     stayed = {who: one for who, one in on_list.items() if who not in left}
     outside = {who: one for who, one in standings.items() if who not in on_list}
     moved = [who for who, one in on_list.items() if one.change != "kept"]
-    causes = find_causes(context.campaign, moved) if moved else {}
+    causes = find_causes(context.campaign, moved, context) if moved else {}
     moves = say_moves(context, causes)
     found = explain_outsiders(context, outside)
     found |= _explain_left(context, left, causes, moves)
@@ -108,16 +108,19 @@ def _explain_left(
         and one.recipient.left_reason not in (None, Reason.CRITERIA_NO_LONGER_MET)
     }
     evidence = find_evidence(context, questions)
-    unmet = find_unmet(
-        context, [who for who in standings if who not in questions], final_at, "computed again"
-    )
+    vague = [
+        who
+        for who in standings
+        if who not in questions and _is_vague(moves.get(who), causes.get(who))
+    ]
+    unmet = find_unmet(context, vague, final_at, "computed again")
     found = {}
     for who in standings:
         if who in questions:
             why = say_left_out(context, questions[who], evidence.get(who))
             shown = evidence.get(who)
         else:
-            why, shown = _say_unmatched(moves.get(who), unmet.get(who), causes.get(who))
+            why, shown = _say_unmatched(moves.get(who), unmet.get(who))
         found[who] = Explanation(
             Verdict.LEFT,
             f"Left the list when it was computed again on {context.say(final_at)}: {why}.",
@@ -128,12 +131,14 @@ def _explain_left(
     return found
 
 
-def _say_unmatched(
-    moved: Moved | None, unmet: Unmet | None, cause: str | None
-) -> tuple[str, Evidence | None]:
-    """Return what is known better: what the cause says, or which criterion was not met."""
-    vague = moved is None or (moved.evidence is None and cause in ("cancelled", None))
-    if vague and unmet is not None and unmet.cause not in ("unknown", "unkept"):
+def _is_vague(moved: Moved | None, cause: str | None) -> bool:
+    """Return whether the criterion that was not met may say more than the cause does."""
+    return moved is None or (moved.evidence is None and cause in ("cancelled", None))
+
+
+def _say_unmatched(moved: Moved | None, unmet: Unmet | None) -> tuple[str, Evidence | None]:
+    """Return what is known better: which criterion was not met, or what the cause says."""
+    if unmet is not None and unmet.cause not in (UNKNOWN, "unkept"):
         return unmet.text, unmet.evidence
     return (moved.text, moved.evidence) if moved is not None else (NOTHING_KEPT, None)
 

@@ -8,10 +8,14 @@ import sqlalchemy as sa
 
 from rollcall import clock
 from rollcall.audience.criteria import Criteria
+from rollcall.audience.criteria.attendance import say_share
+from rollcall.audience.criteria.table import attended_by
 from rollcall.audience.query import audience_select
-from rollcall.campaigns.segment_base import criteria_to_freeze, snapshot_choice_of
+from rollcall.audience.resolved import Resolved
+from rollcall.campaigns.segment_base import resolve_to_freeze, snapshot_choice_of
 from rollcall.errors import InvalidInput
 from rollcall.explanations.attendance import attendances_at, say_attendance
+from rollcall.explanations.causes import UNKNOWN
 from rollcall.explanations.context import Context
 from rollcall.explanations.evidence import Question, find_evidence, say_left_out
 from rollcall.explanations.fates import explain_outsiders
@@ -33,10 +37,10 @@ DRY_RUN = Explanation(
 def explain_planned(context: Context, standings: Standings) -> dict[int, Explanation]:
     """Return for each person whether they would get it as things stand, and why."""
     try:
-        criteria = _criteria_now(context)
-        if criteria is None:
+        if context.criteria is None:
             return dict.fromkeys(standings, DAMAGED)
-        context = replace(context, criteria=criteria)
+        criteria, known = _criteria_now(context, context.criteria)
+        context = replace(context, criteria=criteria, resolved=known)
         listed = [who for who, standing in standings.items() if _is_decided(context, standing)]
         inside = {who: standings[who] for who in listed if standings[who].on_estimate}
         outside = {who: standings[who] for who in listed if not standings[who].on_estimate}
@@ -59,12 +63,12 @@ def _waiting_for_decision(one: Explanation) -> Explanation:
     return replace(one, verdict=verdict, sentence=said)
 
 
-def _criteria_now(context: Context) -> Criteria | None:
-    criteria = context.criteria
-    if criteria is None or context.campaign.state != CampaignState.DRAFT:
-        return criteria
+def _criteria_now(context: Context, criteria: Criteria) -> tuple[Criteria, Resolved]:
+    """Return what a draft would be frozen by, and what others were; with all that they name."""
+    if context.campaign.state != CampaignState.DRAFT:
+        return criteria, context.known
     choice = snapshot_choice_of(context.campaign)
-    return criteria_to_freeze(context.organisation_id, criteria, choice)
+    return resolve_to_freeze(context.known, criteria, choice)
 
 
 def _is_decided(context: Context, standing: Standing) -> bool:
@@ -85,7 +89,9 @@ def find_reasons(
     """Return why each would not get it at the moment; who is not matched is left out."""
     if not people:
         return {}
-    query = audience_select(context.organisation_id, criteria, context.channel, moment)
+    query = audience_select(
+        context.organisation_id, criteria, context.channel, moment, known=context.known
+    )
     audience = query.statement.subquery("audience")
     rows = db.session.execute(
         sa.select(audience.c.person_id, audience.c.reason).where(
@@ -169,7 +175,7 @@ def _explain_open(
         elif who in reasons:
             found[who] = _explain_in(context, standing, *matching[who])
         else:
-            one = unmet.get(who, Unmet("unknown", NOTHING_KEPT))
+            one = unmet.get(who, Unmet(UNKNOWN, NOTHING_KEPT))
             found[who] = _explain_out(
                 context, standing, Verdict.NOT_MATCHED, one.text, one.evidence, one.cause
             )
@@ -217,13 +223,15 @@ def _find_matching(
     elif criteria.segment is not None:
         plain = f"is in the segment {context.names.segment(criteria.segment)}"
     found: dict[int, tuple[str, Evidence | None]] = dict.fromkeys(people, (plain, None))
+    attends = attended_by(criteria)
+    if attends is None:
+        return found
     for who, rows in records.items():
-        fitting = [
-            one
-            for one in rows
-            if not one.cancelled and (not criteria.sources or one.source in criteria.sources)
-        ]
+        fitting = [one for one in rows if not one.cancelled and attends.counts(criteria, one.visit)]
         if fitting:
             text = say_attendance(context, fitting[0])
+            if attends.needed(criteria) > 1:
+                events = len({one.slug for one in fitting})
+                text = f"came to {say_share(events, attends.slugs(criteria))}"
             found[who] = text, fitting[0].arrival(text)
     return found

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from rollcall.errors import InvalidInput
-from rollcall.explanations.causes import CAUSES, CauseQuery, cause_query
+from rollcall.explanations.causes import CauseQuery, cause_query, every_cause
 from rollcall.explanations.explain import explain_people
 from rollcall.extensions import db
 from rollcall.models import (
@@ -86,8 +86,8 @@ def read_recipient_filter(values: dict[str, str]) -> RecipientFilter:
         except KeyError:
             problems[name] = f"Use one of {', '.join(code.key for code in codes)}."
     cause = values.get("cause") or None
-    if cause not in (None, *CAUSES):
-        problems["cause"] = f"Use one of {', '.join(CAUSES)}."
+    if cause not in (None, *every_cause()):
+        problems["cause"] = f"Use one of {', '.join(every_cause())}."
     if problems:
         raise InvalidInput(problems)
     return RecipientFilter(

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from rollcall.extensions import db
-from rollcall.models import Attempt, LeftOut, Reason, Recipient, RecipientState
+from rollcall.models import Attempt, LeftOut, Person, Reason, Recipient, RecipientState
 from rollcall.models.types import IdList, IsOneOf
 from rollcall.wording import moment_json
 
@@ -127,25 +127,22 @@ class Standing:
 
 
 def read_standings(campaign_id: int, people: Sequence[int]) -> dict[int, Standing]:
-    """Return how each of these people stands in the campaign, by three queries."""
+    """Return how each of these people stands in the campaign, by one query."""
     found = {person_id: Standing() for person_id in people}
-    some = sa.literal(list(people), IdList)
-    recipients = sa.select(Recipient).where(
-        Recipient.campaign_id == campaign_id, IsOneOf(Recipient.person_id, some)
-    )
-    for row in db.session.scalars(recipients):
-        found[row.person_id].recipient = row
-    left_out = sa.select(LeftOut.person_id, LeftOut.at_creation, LeftOut.at_send).where(
-        LeftOut.campaign_id == campaign_id, IsOneOf(LeftOut.person_id, some)
-    )
-    for row in db.session.execute(left_out):
-        standing = found[row.person_id]
-        standing.at_creation, standing.at_send = row.at_creation, row.at_send
-    attempts = (
-        sa.select(Attempt)
-        .where(Attempt.campaign_id == campaign_id, IsOneOf(Attempt.person_id, some))
+    tables: Any = Person
+    for table in (Recipient, LeftOut, Attempt):
+        here = sa.and_(table.person_id == Person.id, table.campaign_id == campaign_id)
+        tables = sa.outerjoin(tables, table, here)
+    rows = db.session.execute(
+        sa.select(Person.id, Recipient, LeftOut.at_creation, LeftOut.at_send, Attempt)
+        .select_from(tables)
+        .where(IsOneOf(Person.id, sa.literal(list(people), IdList)))
         .order_by(Attempt.id)
     )
-    for attempt in db.session.scalars(attempts):
-        found[attempt.person_id].attempts.append(attempt)
+    for person_id, recipient, at_creation, at_send, attempt in rows:
+        standing = found[person_id]
+        standing.recipient = recipient
+        standing.at_creation, standing.at_send = at_creation, at_send
+        if attempt is not None:
+            standing.attempts.append(attempt)
     return found

@@ -6,30 +6,29 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from rollcall.audience.criteria import SCORES
-from rollcall.audience.failing import Criterion
+from rollcall.audience.criteria.criterion import Attends, Unkept
+from rollcall.audience.criteria.table import rule_of
+from rollcall.audience.failing import read_facts
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
-from rollcall.models import Attendance, Event, Organisation, Person, PersonFacts, Source
+from rollcall.models import Attendance, Event, Organisation, Person, Source
 from rollcall.models.types import IdList, IsOneOf
 from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
 from rollcall.segments.causes import (
-    CAUSE_OF_CODE,
-    CAUSE_OF_KEY,
-    SCORES_OF,
+    ADDED,
     Cause,
     Changed,
-    Elimination,
+    causes_by_code,
+    every_cause,
+    rules_behind,
     say_cause,
 )
-from rollcall.segments.comparison import side_names
 from rollcall.segments.difference import Movement, moves_select
 from rollcall.segments.sides import Side, staged_sides
 from rollcall.spreadsheets import BYTE_ORDER_MARK, csv_line
 from rollcall.sql import filled_temporary
 from rollcall.wording import say_time
 
-_OF_ATTENDANCE = (Criterion.EVENTS, Criterion.SOURCES, Criterion.EXCLUDE_EVENTS)
 _DEEDS = {Source.REGISTRATION: "registered for", Source.QR_SCAN: "scanned at"}
 
 
@@ -39,8 +38,8 @@ def find_evidence(causes: Mapping[int, Cause], inside: Side, outside: Side) -> d
     `inside` is the side that has them, `outside` the one that has not.
     """
     zone = db.session.get_one(Organisation, inside.organisation_id).timezone
-    attending = [who for who, cause in causes.items() if cause.criterion in _OF_ATTENDANCE]
-    others = [who for who, cause in causes.items() if cause.criterion not in _OF_ATTENDANCE]
+    attending = [who for who, cause in causes.items() if _attends(cause)]
+    others = [who for who, cause in causes.items() if not _attends(cause)]
     found: dict[int, str] = {}
     if attending:
         records = _find_attendances(attending, outside)
@@ -48,16 +47,19 @@ def find_evidence(causes: Mapping[int, Cause], inside: Side, outside: Side) -> d
             shown = _choose(causes[person_id], records.get(person_id, []), inside, outside)
             if shown is not None:
                 found[person_id] = _say(shown, zone)
-    for row in _find_people(others):
+    for row in read_facts(others):
         said = _say_person(causes[row.id], row, zone)
         if said:
             found[row.id] = said
     return found
 
 
+def _attends(cause: Cause) -> Attends | None:
+    behind = rules_behind(cause.criterion)
+    return behind[0].attends if len(behind) == 1 else None
+
+
 def _find_attendances(people: Sequence[int], outside: Side) -> dict[int, list[Any]]:
-    criteria = outside.criteria
-    slugs = [*criteria.events, *criteria.exclude_events] if criteria else []
     rows = db.session.execute(
         sa.select(
             Attendance.person_id,
@@ -73,7 +75,7 @@ def _find_attendances(people: Sequence[int], outside: Side) -> dict[int, list[An
         .where(
             IsOneOf(Attendance.person_id, sa.literal(list(people), IdList)),
             Event.organisation_id == outside.organisation_id,
-            Event.slug.in_(slugs),
+            Event.slug.in_(outside.known.events),
         )
         .order_by(Attendance.recorded_at, Attendance.id)
     )
@@ -85,10 +87,11 @@ def _find_attendances(people: Sequence[int], outside: Side) -> dict[int, list[An
 
 def _choose(cause: Cause, records: list[Any], inside: Side, outside: Side) -> Any:
     """Return the record that shows the cause: the last cancellation, or the arrival."""
-    if outside.criteria is None:
+    attends = _attends(cause)
+    if outside.criteria is None or attends is None:
         return None
-    excluding = cause.criterion is Criterion.EXCLUDE_EVENTS
-    slugs = outside.criteria.exclude_events if excluding else outside.criteria.events
+    excluding = rule_of(cause.criterion).step is not None
+    slugs = attends.slugs(outside.criteria)
     of_them = [record for record in records if record.slug in slugs]
     gone = outside.moment >= inside.moment
     if cause.changed is Changed.PERSON and gone is not excluding:
@@ -106,49 +109,15 @@ def _say(record: Any, zone: str) -> str:
     return f"{_DEEDS[record.source]} {record.name}, {say_time(record.recorded_at, zone)}"
 
 
-def _find_people(people: Sequence[int]) -> list[Any]:
-    if not people:
-        return []
-    rows = db.session.execute(
-        sa.select(
-            Person.id,
-            Person.city,
-            Person.created_at,
-            PersonFacts.recency,
-            PersonFacts.frequency,
-            PersonFacts.monetary,
-        )
-        .outerjoin(PersonFacts, PersonFacts.person_id == Person.id)
-        .where(IsOneOf(Person.id, sa.literal(list(people), IdList)))
-    )
-    return list(rows)
-
-
 def _say_person(cause: Cause, row: Any, zone: str) -> str:
-    criterion = cause.criterion
-    if criterion in SCORES_OF:
-        return _say_scores(row, [SCORES_OF[criterion]])
-    if criterion is Criterion.CITIES:
-        return _say_city(row)
-    if criterion is Elimination.SCORES:
-        return _say_scores(row, SCORES.values())
-    if criterion is Elimination.SCORES_OR_CITIES:
-        return f"{_say_scores(row, SCORES.values())}; {_say_city(row)}"
-    if criterion is Elimination.ADDED:
+    """Return what is stored now of what may have changed, those that change together in a row."""
+    if cause.criterion == ADDED:
         return f"added {say_time(row.created_at, zone)}"
-    return ""
-
-
-def _say_scores(row: Any, names: Any) -> str:
-    scores = [(name, getattr(row, name)) for name in names]
-    return ", ".join(
-        f"{name} score is {score} now" if score is not None else f"no {name} score now"
-        for name, score in scores
-    )
-
-
-def _say_city(row: Any) -> str:
-    return f"lives in {row.city} now" if row.city else "no city is known now"
+    groups: dict[Any, list[str]] = {}
+    for rule in rules_behind(cause.criterion):
+        group = rule.history.group if isinstance(rule.history, Unkept) else rule.key
+        groups.setdefault(group, []).append(rule.shows(row))
+    return "; ".join(", ".join(filter(None, said)) for said in groups.values())
 
 
 CSV_COLUMNS = ("person", "name", "phone", "email", "change", "cause", "reason", "evidence")
@@ -203,7 +172,7 @@ def read_cause(word: str | None) -> Cause | None:
     """Return the cause of that key, None for none; raises InvalidInput for another word."""
     if not word:
         return None
-    cause = CAUSE_OF_KEY.get(word)
+    cause = next((cause for cause in every_cause() if cause.key == word), None)
     if cause is None:
         raise InvalidInput({"cause": f"Use a cause of the comparison, such as {_EXAMPLES}."})
     return cause
@@ -281,11 +250,12 @@ def _read(
 
 def _explain(rows: list[Any], earlier: Side, later: Side, movement: Movement) -> list[MovedPerson]:
     inside, outside = (later, earlier) if movement is Movement.CAME else (earlier, later)
-    causes = {row.id: CAUSE_OF_CODE[row.cause] for row in rows if row.cause is not None}
-    names = side_names(outside) if causes else None
+    known = causes_by_code()
+    causes = {row.id: known[row.cause] for row in rows if row.cause is not None}
     evidence = find_evidence(causes, inside, outside) if causes else {}
     said = {
-        cause: say_cause(cause, inside, outside, names) for cause in set(causes.values()) if names
+        cause: say_cause(cause, inside, outside, outside.known.names)
+        for cause in set(causes.values())
     }
     return [
         MovedPerson(

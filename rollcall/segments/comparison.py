@@ -6,10 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from rollcall.audience.criteria import Names
-from rollcall.audience.names import find_names
 from rollcall.extensions import db
-from rollcall.segments.causes import CAUSE_OF_CODE, Cause, is_certain, say_cause
+from rollcall.segments.causes import Cause, causes_by_code, is_certain, say_cause
 from rollcall.segments.difference import Movement, moves_select
 from rollcall.segments.records import find_segment
 from rollcall.segments.sides import NOW, Side, find_side, side_people, staged_sides
@@ -110,21 +108,15 @@ def compare_sides(earlier: Side, later: Side) -> SegmentComparison:
     """Return what came between two sides of the same segment; nothing is stored."""
     with staged_sides(earlier, later):
         counts = _count(earlier, later)
-    names = {side: side_names(side) for side in (earlier, later)}
     people = {place: counts[place].get(None, 0) for place in ("earlier", "later")}
     return SegmentComparison(
         earlier=earlier,
         later=later,
         earlier_people=people["earlier"],
         later_people=people["later"],
-        came_by_cause=_explain(counts[Movement.CAME], later, earlier, names[earlier]),
-        went_by_cause=_explain(counts[Movement.WENT], earlier, later, names[later]),
+        came_by_cause=_explain(counts[Movement.CAME], later, earlier),
+        went_by_cause=_explain(counts[Movement.WENT], earlier, later),
     )
-
-
-def side_names(side: Side) -> Names:
-    """Return what everything is called that the side's definition names."""
-    return find_names(side.organisation_id, side.criteria) if side.criteria else Names()
 
 
 def erased_since(side: Side, people: int) -> int:
@@ -154,19 +146,20 @@ def _count(earlier: Side, later: Side) -> dict[str, dict[Cause | None, int]]:
     counts: dict[str, dict[Cause | None, int]] = {
         what: {} for what in (Movement.CAME, Movement.WENT, "earlier", "later")
     }
+    causes = causes_by_code()
     for row in db.session.execute(sa.union_all(*parts), values):
-        counts[row.what][None if row.cause is None else CAUSE_OF_CODE[row.cause]] = row.people
+        counts[row.what][None if row.cause is None else causes[row.cause]] = row.people
     return counts
 
 
 def _explain(
-    counts: Mapping[Cause | None, int], inside: Side, outside: Side, names: Names
+    counts: Mapping[Cause | None, int], inside: Side, outside: Side
 ) -> tuple[CauseCount, ...]:
     found = [
         CauseCount(
             cause,
             people,
-            say_cause(cause, inside, outside, names),
+            say_cause(cause, inside, outside, outside.known.names),
             is_certain(cause, inside, outside),
         )
         for cause, people in counts.items()

@@ -6,19 +6,28 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
+from rollcall.audience.criteria.criterion import Values
+from rollcall.audience.criteria.table import rule_of
 from rollcall.audience.failing import (
+    LISTED,
     Check,
-    Criterion,
     criteria_checks,
     first_failing,
-    stricter_criteria,
+    stricter_rules,
 )
-from rollcall.audience.membership import SetShape, Values, read_version_shape
-from rollcall.extensions import db
-from rollcall.models import Person, PersonFacts, SegmentVersion
+from rollcall.audience.membership import SetShape
+from rollcall.audience.resolved import Resolved
+from rollcall.models import Person, PersonFacts
 from rollcall.models.types import UTCDateTime
-from rollcall.segments.causes import SCORES_OF, UNKNOWN, Cause, Changed, Elimination
-from rollcall.segments.sides import Side, side_people
+from rollcall.segments.causes import (
+    ADDED,
+    NOTHING_TELLS,
+    RESTORED,
+    Cause,
+    Changed,
+    name_unkept,
+)
+from rollcall.segments.sides import Side, read_side, side_people
 
 Moves = sa.Select[*tuple[Any, ...]]
 
@@ -64,89 +73,84 @@ def _moved(
     )
 
 
-def cause_of_move(inside: Side, outside: Side, facts: Any, prefix: str) -> tuple[Any, Values]:
+def cause_of_move(
+    inside: Side, outside: Side, facts: Any, prefix: str, known: Resolved | None = None
+) -> tuple[Any, Values]:
     """Return the number of the cause why somebody of `inside` is not in `outside`, and its values.
+
+    `known` is what `outside` names, where that has been looked up already.
 
     The definition made the difference where that of `outside` leaves the person out as things
     stood when they were inside; else the person changed, and the cause is what that definition
     leaves them out for as things stood at its own moment. A criterion that is met by whoever
     meets that of `inside` needs no asking at the first moment: being inside proves it.
     """
-    asked, values = _asked_then(inside, outside, facts, f"{prefix}d_")
-    unread = {check.criterion for check in asked if check.passes is None}
-    shape, more = _read_shape(outside, f"{prefix}p_")
+    known = known or outside.known
+    asked, values = _asked_then(inside, outside, facts, f"{prefix}d_", known)
+    unread = {check.rule for check in asked if check.passes is None}
+    shape, more = read_side(outside, f"{prefix}p_", known)
     checks, moment = criteria_checks(shape, f"{prefix}p_", facts, _past(outside))
     otherwise, created = _eliminate(outside, checks, unread, facts, f"{prefix}p_")
     values |= more | moment | created
     # What can't be read of the first moment, but is asked for by the stricter definition only
     # and leaves them out now, is laid to the definition.
-    narrowed = [check for check in checks if check.criterion in unread]
-    changed = [check for check in checks if check.criterion not in unread]
-    cause = first_failing(narrowed, otherwise)
-    cause = first_failing(changed, cause, lambda criterion: Cause(Changed.PERSON, criterion).code)
-    return first_failing(asked, cause), values
+    narrowed = [check for check in checks if check.rule in unread]
+    changed = [check for check in checks if check.rule not in unread]
+    cause = first_failing(narrowed, otherwise, _by_definition)
+    cause = first_failing(changed, cause, _by_person)
+    return first_failing(asked, cause, _by_definition), values
 
 
-def _asked_then(inside: Side, outside: Side, facts: Any, prefix: str) -> tuple[list[Check], Values]:
+def _by_definition(rule: str) -> int:
+    return Cause(Changed.DEFINITION, rule).code
+
+
+def _by_person(rule: str) -> int:
+    return Cause(Changed.PERSON, rule).code
+
+
+def _asked_then(
+    inside: Side, outside: Side, facts: Any, prefix: str, known: Resolved
+) -> tuple[list[Check], Values]:
     """Return what the definition of `outside` asks more, as things stood when they were inside."""
-    stricter = _stricter(inside, outside)
-    if not stricter:
+    if inside.version_id == outside.version_id:
         return [], {}
-    shape, values = _read_shape(outside, prefix)
+    shape, values = read_side(outside, prefix, known)
+    stricter = _stricter(inside, outside, shape)
     checks, moment = criteria_checks(shape, prefix, facts, _past(inside))
-    return [check for check in checks if check.criterion in stricter], values | moment
+    return [check for check in checks if check.rule in stricter], values | moment
 
 
 def _past(side: Side) -> Any:
     return None if side.is_now else side.moment
 
 
-def _read_shape(side: Side, prefix: str) -> tuple[SetShape, Values]:
-    version = db.session.get_one(SegmentVersion, side.version_id)
-    shape, values = read_version_shape(version, prefix)
-    return shape, values
-
-
-def _stricter(inside: Side, outside: Side) -> set[Criterion]:
-    if inside.version_id == outside.version_id:
-        return set()
+def _stricter(inside: Side, outside: Side, shape: SetShape) -> set[str]:
     if inside.criteria is None or outside.criteria is None:
-        return {Criterion.PEOPLE}
-    return stricter_criteria(outside.criteria, inside.criteria)
+        return {LISTED}
+    return stricter_rules(outside.criteria, inside.criteria, shape)
 
 
 def _eliminate(
-    outside: Side, checks: list[Check], unread: set[Criterion], facts: Any, prefix: str
+    outside: Side, checks: list[Check], unread: set[str], facts: Any, prefix: str
 ) -> tuple[Any, Values]:
-    """Return the cause for those whom no criterion leaves out that can be read."""
+    """Return the cause for those whom no rule leaves out that can be read: a guess, and said so."""
     if outside.is_now:
-        return sa.literal(UNKNOWN.code), {}
-    silent = [check.criterion for check in checks if check.passes is None]
+        return sa.literal(NOTHING_TELLS.code), {}
+    silent = [check.rule for check in checks if check.passes is None]
     # A change that is known outweighs one that can only be supposed.
-    narrowed = [criterion for criterion in silent if criterion in unread]
+    narrowed = [rule for rule in silent if rule in unread]
     if silent:
         changed = Changed.DEFINITION if narrowed else Changed.PERSON
-        cause = Cause(changed, _name_one(narrowed or silent))
-    elif outside.criteria is not None and (
-        outside.criteria.events or outside.criteria.exclude_events
-    ):
-        cause = Cause(Changed.PERSON, Elimination.RESTORED)
+        cause = Cause(changed, name_unkept(narrowed or silent))
+    elif outside.criteria and any(rule_of(check.rule).attends for check in checks):
+        cause = Cause(Changed.PERSON, RESTORED)
     else:
-        cause = UNKNOWN
+        cause = NOTHING_TELLS
     # Looked up by the person's key, and only for those who come so far.
     created_at = sa.select(Person.created_at).where(Person.id == facts.person_id).scalar_subquery()
     moment = sa.bindparam(f"{prefix}created", type_=UTCDateTime)
-    added = Cause(Changed.PERSON, Elimination.ADDED).code
+    added = Cause(Changed.PERSON, ADDED).code
     return sa.case((created_at > moment, added), else_=cause.code), {
         f"{prefix}created": outside.moment
     }
-
-
-def _name_one(criteria: list[Criterion]) -> Criterion | Elimination:
-    if len(criteria) == 1:
-        return criteria[0]
-    if all(criterion in SCORES_OF for criterion in criteria):
-        return Elimination.SCORES
-    if all(criterion in (*SCORES_OF, Criterion.CITIES) for criterion in criteria):
-        return Elimination.SCORES_OR_CITIES
-    return Elimination.UNKNOWN

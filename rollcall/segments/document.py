@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from rollcall.audience.names import describe_audience
+from rollcall.audience.criteria import criteria_to_json
+from rollcall.audience.resolved import describe_audience
 from rollcall.errors import InvalidInput
 from rollcall.models import Segment, SegmentSnapshot, SegmentVersion
 from rollcall.segments.records import count_listed, version_criteria
@@ -68,6 +69,6 @@ def _definition(segment: Segment, version: SegmentVersion) -> dict[str, Any]:
         criteria = None
     return {
         "description": describe_version(segment, version),
-        "criteria": criteria.to_json() if criteria else None,
+        "criteria": criteria_to_json(criteria) if criteria else None,
         "listed": count_listed(version) if version.definition is None else None,
     }

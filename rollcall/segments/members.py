@@ -6,19 +6,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from rollcall.audience.criteria import Criteria
-from rollcall.audience.membership import (
-    SetShape,
-    Values,
-    people_of,
-    read_shape,
-    read_version_shape,
-)
+from rollcall.audience.criteria import Criteria, check_chooses_somebody
+from rollcall.audience.criteria.criterion import Values
+from rollcall.audience.membership import SetShape, people_of, read_shape, read_version
+from rollcall.audience.resolved import Resolved, resolve
 from rollcall.errors import NotFound
 from rollcall.extensions import db
 from rollcall.models import Person, Segment, SegmentSnapshot, SegmentVersion
 from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
-from rollcall.segments.records import find_version
+from rollcall.segments.records import find_version, version_criteria
 from rollcall.segments.snapshots import find_snapshot
 from rollcall.spreadsheets import BYTE_ORDER_MARK, csv_line
 
@@ -81,13 +77,14 @@ def count_members(members: Members) -> int:
     return db.session.scalar(sa.select(sa.func.count()).select_from(people), values) or 0
 
 
-def count_people(organisation_id: int, criteria: Criteria) -> int:
+def count_people(organisation_id: int, criteria: Criteria, known: Resolved | None = None) -> int:
     """Return how many people a segment by these criteria would hold now.
 
-    Raises InvalidInput where nothing is chosen, and naming what there is not.
+    `known` is what they name, where that has been looked up already. Raises InvalidInput where
+    nothing is chosen, and naming what there is not.
     """
-    criteria.check_chooses_somebody()
-    shape, values = read_shape(organisation_id, criteria)
+    check_chooses_somebody(criteria)
+    shape, values = read_shape(organisation_id, criteria, known=known)
     values["organisation_id"] = organisation_id
     people = people_of(shape, "").subquery("members")
     return db.session.scalar(sa.select(sa.func.count()).select_from(people), values) or 0
@@ -146,6 +143,8 @@ def _people(members: Members) -> tuple[sa.Subquery, Values]:
     if members.snapshot is not None:
         shape, values = "snapshot", {"snapshot_id": members.snapshot.id}
     else:
-        shape, values = read_version_shape(members.version)
+        criteria = version_criteria(members.version)
+        known = resolve(members.segment.organisation_id, criteria)
+        shape, values = read_version(known, members.version.id, criteria)
     values["organisation_id"] = members.segment.organisation_id
     return people_of(shape, "").subquery("members"), values

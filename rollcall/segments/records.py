@@ -10,7 +10,13 @@ from sqlalchemy.exc import IntegrityError
 
 from rollcall import clock
 from rollcall.actors import Actor, record
-from rollcall.audience.criteria import MAX_PEOPLE, Criteria, criteria_from_text
+from rollcall.audience.criteria import (
+    MAX_PEOPLE,
+    Criteria,
+    check_chooses_somebody,
+    criteria_from_text,
+    criteria_to_text,
+)
 from rollcall.audience.membership import read_shape
 from rollcall.audience.named import store_version_names
 from rollcall.errors import Conflict, InvalidInput, NotFound
@@ -290,9 +296,9 @@ def _check_criteria(organisation_id: int, criteria: Criteria) -> str:
         raise InvalidInput({name: NO_SEGMENTS})
     if criteria.people is not None:
         raise InvalidInput({"people": NO_PEOPLE})
-    criteria.check_chooses_somebody()
+    check_chooses_somebody(criteria)
     read_shape(organisation_id, criteria)
-    return replace(criteria, window_hours=0).to_text()
+    return criteria_to_text(replace(criteria, window_hours=0))
 
 
 def _check_edit(segment: Segment, draft: SegmentDraft, version: int | None) -> None:

@@ -5,15 +5,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
 
 from rollcall import clock
-from rollcall.audience.criteria import Criteria
-from rollcall.audience.membership import People, Values, people_of, read_version_shape
+from rollcall.audience.criteria import Criteria, SegmentChoice
+from rollcall.audience.criteria.criterion import People, Values
+from rollcall.audience.membership import SetShape, people_of, read_version
+from rollcall.audience.resolved import Resolved, resolve
 from rollcall.errors import InvalidInput
-from rollcall.extensions import db
 from rollcall.models import Segment, SegmentMember, SegmentSnapshot, SegmentVersion
 from rollcall.segments.records import LARGEST_ID, find_version, version_criteria
 from rollcall.segments.snapshots import find_snapshot, latest_snapshot, list_snapshots
@@ -47,6 +49,11 @@ class Side:
     # As a version stood at an earlier moment of which no snapshot was taken: nobody knows all
     # its people any more, but causes can be told from what was recorded.
     remembered: bool = False
+
+    @cached_property
+    def known(self) -> Resolved:
+        """Return what its definition names, looked up once."""
+        return resolve(self.organisation_id, self.criteria)
 
     @property
     def is_now(self) -> bool:
@@ -123,9 +130,24 @@ def _now_side(segment: Segment, version: int | None) -> Side:
     return _side(segment, find_version(segment, version), clock.now())
 
 
-def remembered_side(segment: Segment, version: SegmentVersion, moment: datetime) -> Side:
-    """Return how a version stood at an earlier moment, to tell causes by; it can't be staged."""
-    return _side(segment, version, moment, remembered=True)
+def remembered_side(known: Resolved, choice: SegmentChoice, moment: datetime) -> Side | None:
+    """Return how a segment stood at an earlier moment, to tell causes by; it can't be staged.
+
+    `known` was resolved for that moment. None where there was no such version yet.
+    """
+    version = known.version_at(choice, moment)
+    if version is None:
+        return None
+    return Side(
+        segment_id=version.segment_id,
+        segment_slug=choice.slug,
+        organisation_id=known.organisation_id,
+        version_id=version.id,
+        version=version.version,
+        criteria=version.criteria,
+        moment=moment,
+        remembered=True,
+    )
 
 
 def snapshot_side(segment: Segment, snapshot: SegmentSnapshot) -> Side:
@@ -186,6 +208,12 @@ def staged_sides(earlier: Side, later: Side) -> Iterator[None]:
 
 
 def _evaluation(side: Side) -> tuple[People, Values]:
-    version = db.session.get_one(SegmentVersion, side.version_id)
-    shape, values = read_version_shape(version)
+    shape, values = read_side(side)
     return people_of(shape, ""), values | {"organisation_id": side.organisation_id}
+
+
+def read_side(
+    side: Side, prefix: str = "", known: Resolved | None = None
+) -> tuple[SetShape, Values]:
+    """Return the shape of whom the side's version holds now, and its values with the prefix."""
+    return read_version(known or side.known, side.version_id, side.criteria, prefix)

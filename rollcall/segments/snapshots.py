@@ -9,13 +9,13 @@ import sqlalchemy as sa
 
 from rollcall import clock
 from rollcall.actors import Actor, record
-from rollcall.audience.criteria import SegmentChoice
+from rollcall.audience.criteria import Criteria, SegmentChoice
 from rollcall.audience.membership import (
-    find_segment_version,
     people_of,
-    read_version_shape,
+    read_version,
     staged_members,
 )
+from rollcall.audience.resolved import resolve
 from rollcall.errors import Conflict, InvalidInput, NotFound
 from rollcall.extensions import db, write
 from rollcall.models import (
@@ -152,8 +152,9 @@ def staged_segment(organisation_id: int, choice: SegmentChoice) -> Iterator[Stag
 
     Raises InvalidInput where there is no such segment or version.
     """
-    version = find_segment_version(organisation_id, choice)
-    shape, values = read_version_shape(version)
+    known = resolve(organisation_id, Criteria(segment=choice))
+    version = known.find_version(choice)
+    shape, values = read_version(known, version.id, version.criteria)
     staged = StagedSegment(
         segment_id=version.segment_id,
         version_id=version.id,

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from rollcall import clock
 from rollcall.actors import scheduler_actor
-from rollcall.audience.criteria import Criteria, campaign_criteria
+from rollcall.audience.criteria import Criteria, campaign_criteria, check_chooses_somebody
 from rollcall.audience.difference import (
     count_final,
     percent_change,
@@ -267,7 +267,7 @@ def use_estimate(campaign: Campaign, note: str) -> None:
 
 def _read_criteria(campaign_id: int) -> Criteria:
     criteria = campaign_criteria(db.session.get_one(Campaign, campaign_id))
-    criteria.check_chooses_somebody()
+    check_chooses_somebody(criteria)
     return criteria
 
 

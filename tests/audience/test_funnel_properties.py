@@ -85,8 +85,10 @@ ranges = st.none() | st.tuples(st.integers(1, 5), st.integers(1, 5)).map(
 @st.composite
 def criteria(draw: st.DrawFn) -> Criteria:
     """Any criteria; the people picked by hand are places in the population, from 0."""
+    events = tuple(draw(st.lists(st.sampled_from(EVENTS), unique=True)))
     return Criteria(
-        events=tuple(draw(st.lists(st.sampled_from(EVENTS), unique=True))),
+        events=events,
+        min_events=draw(st.none() | st.integers(1, len(events))) if events else None,
         sources=tuple(draw(st.lists(st.sampled_from(Source), unique=True))),
         recency=draw(ranges),
         frequency=draw(ranges),
@@ -114,14 +116,15 @@ def read_matches(person: Plain, place: int, wanted: Criteria) -> AudienceSource 
             return None
     if not wanted.events:
         return AudienceSource.OTHER
-    counting = {
-        source
+    attended = [
+        (event, source)
         for event, source, cancelled in person.attendance
         if event in wanted.events
         and not cancelled
         and (not wanted.sources or source in wanted.sources)
-    }
-    if not counting:
+    ]
+    counting = {source for _, source in attended}
+    if len({event for event, _ in attended}) < (wanted.min_events or 1):
         return None
     if len(counting) == 2:
         return AudienceSource.BOTH

@@ -20,6 +20,7 @@ from rollcall.audience.criteria import (
     Reached,
     SegmentChoice,
     criteria_from_text,
+    criteria_to_text,
 )
 from rollcall.audience.funnel import count_funnel
 from rollcall.audience.query import audience_select
@@ -274,4 +275,4 @@ def test_criteria_survive_being_stored(asked):
     named = {name: SegmentChoice(name.replace(" ", "-"), version=2) for name in SETS}
     wanted = as_asked(asked, {**named, "campaign": 12})
     wanted = replace(wanted, cities=tuple(dict.fromkeys(wanted.cities)))
-    assert criteria_from_text(wanted.to_text()) == wanted
+    assert criteria_from_text(criteria_to_text(wanted)) == wanted

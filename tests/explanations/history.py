@@ -6,7 +6,7 @@ from typing import Any
 
 import time_machine
 
-from rollcall.audience.criteria import Criteria, SegmentChoice
+from rollcall.audience.criteria import Criteria, SegmentChoice, criteria_to_text
 from rollcall.campaigns.drafts import CampaignDraft, create_campaign
 from rollcall.campaigns.scheduling import schedule_campaign
 from rollcall.events.attendance import cancel_attendance, record_attendance
@@ -72,12 +72,17 @@ class World:
     def _draw_story(self) -> Story:
         mode = self.random.choice(["frozen", "reprocess", "reprocess", "removals", "additions"])
         window = self.random.choice([0, 2, 6, 24])
-        kind = self.random.choice(["events", "sources", "excluded", "cities", "rules", "listed"])
+        kinds = ["events", "sources", "several", "excluded", "cities", "rules", "listed"]
+        kind = self.random.choice(kinds)
         rules = Rules(events=self.random.choice([("show",), ("show", "fair")]))
         excluded: tuple[str, ...] = ()
         segment = self.segments.get(kind)
         if kind == "sources":
             rules = Rules(rules.events, (self.random.choice([REGISTRATION, SCAN]),))
+        elif kind == "several":
+            sources = self.random.choice([(), (), (REGISTRATION,)])
+            least = self.random.choice([2, 2, 3])
+            rules = Rules(("show", "fair", "gala"), sources, least=least)
         elif kind == "excluded":
             excluded = ("gala",)
         elif kind == "cities":
@@ -97,7 +102,8 @@ class World:
             chosen = self.random.sample(sorted(self.people), len(self.people) // 2)
             return Rules(people=tuple(sorted(chosen)))
         sources = self.random.choice([(), (), (REGISTRATION,), (SCAN,)])
-        return Rules(self.random.choice([("show",), ("fair",), ("show", "fair")]), sources)
+        events = self.random.choice([("show",), ("fair",), ("show", "fair")])
+        return Rules(events, sources, least=self.random.randint(1, len(events)))
 
     def _segment_draft(self, name: str, rules: Rules, **more: Any) -> SegmentDraft:
         if rules.people is not None:
@@ -106,7 +112,8 @@ class World:
 
     def _criteria(self, rules: Rules, **more: Any) -> Criteria:
         sources = tuple(SOURCES[source] for source in rules.sources)
-        return Criteria(rules.events, sources, cities=rules.cities, **more)
+        least = rules.least if rules.least > 1 else None
+        return Criteria(rules.events, sources, least, cities=rules.cities, **more)
 
     def schedule(self, hours_ahead: int) -> None:
         """Schedule one campaign, due so many hours from now at half past."""
@@ -132,7 +139,7 @@ class World:
         schedule_campaign(self.actor, story.campaign_id)
         story.freeze(self.now, due)
         self.stories.append(story)
-        self.tell(f"{story.name}: {story.mode}, due {due:%a %H:%M}, {criteria.to_text()}")
+        self.tell(f"{story.name}: {story.mode}, due {due:%a %H:%M}, {criteria_to_text(criteria)}")
 
     def due(self) -> list[Story]:
         """The campaigns that the scheduler sends if it looks now."""

@@ -72,11 +72,17 @@ class Person:
         return bool(past and past[-1])
 
     def at_event(self, at: datetime, events: tuple[str, ...], sources: tuple[str, ...]) -> bool:
-        return any(
-            presence.counts(at)
+        return bool(self.events_at(at, events, sources))
+
+    def events_at(
+        self, at: datetime, events: tuple[str, ...], sources: tuple[str, ...]
+    ) -> set[str]:
+        """At which of these events the person counts."""
+        return {
+            event
             for (event, source), presence in self.presences.items()
-            if event in events and (not sources or source in sources)
-        )
+            if event in events and (not sources or source in sources) and presence.counts(at)
+        }
 
 
 @dataclass(frozen=True)
@@ -87,11 +93,15 @@ class Rules:
     sources: tuple[str, ...] = ()
     cities: tuple[str, ...] = ()
     people: tuple[int, ...] | None = None
+    least: int = 1  # at so many of the events
+
+    def attended(self, person: Person, at: datetime) -> bool:
+        return len(person.events_at(at, self.events, self.sources)) >= self.least
 
     def hold(self, person: Person, at: datetime) -> bool:
         if self.people is not None and person.id not in self.people:
             return False
-        if self.events and not person.at_event(at, self.events, self.sources):
+        if self.events and not self.attended(person, at):
             return False
         return not self.cities or person.city(at) in self.cities
 
@@ -256,7 +266,7 @@ class Story:
         return true
 
     def _was_at(self, person: Person, at: datetime) -> bool:
-        return person.at_event(at, self.rules.events, self.rules.sources)
+        return self.rules.attended(person, at)
 
     def _arrivals(self, person: Person, rules: Rules, since: datetime) -> set[str]:
         """How they came in between the lists: by something new, or by coming back."""
@@ -266,12 +276,16 @@ class Story:
             fits = event in rules.events and (not rules.sources or source in rules.sources)
             if not fits or not presence.counts(self.sent_at):
                 continue
+            had = person.events_at(since, rules.events, rules.sources)
+            if rules.least > 1 and event in had:
+                continue  # another attendance of the same event makes no difference
             if presence.came > since:
                 new.append((presence.came, source))
             elif not presence.counts(since):
                 found.add("restored")
-        if new:
-            found.add({SCAN: "attended", REGISTRATION: "registered"}[min(new)[1]])
+        # Of several that are needed together each is a cause.
+        for _, source in new if rules.least > 1 else sorted(new)[:1]:
+            found.add({SCAN: "attended", REGISTRATION: "registered"}[source])
         return found
 
 

@@ -378,7 +378,7 @@ class TestAfterwards:
             ("no_longer_duplicate", "no longer shared a phone number with somebody listed"),
             ("no_longer_excluded", "was no longer excluded"),
             ("window_passed", "no longer had a message within the window of 2 h"),
-            ("restored", "came back to Show after cancelling"),
+            ("restored", "probably came back to Show after cancelling"),
             ("registered", f"registered for Show on {SATURDAY}"),
         ],
     )

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from rollcall.campaigns.drafts import find_campaign
 from rollcall.explanations.balance import find_imbalances
-from rollcall.explanations.causes import PROBABLE, count_causes, find_causes
+from rollcall.explanations.causes import count_causes, find_causes, is_guessed
 from rollcall.explanations.explain import explain_campaign, explain_people
 from rollcall.explanations.verdicts import Explanation
 from rollcall.extensions import db
@@ -180,13 +180,13 @@ def check_joined(story: Story, who: int, said: Explanation, label: str) -> None:
 
 def _is_probable(said: Explanation, true: set[str]) -> bool:
     """Where a city is asked for, coming back after a cancellation can't be told from moving."""
-    return said.cause in PROBABLE and "probably" in said.sentence and "restored" in true
+    return is_guessed(said.cause) and "probably" in said.sentence and "restored" in true
 
 
 def check_left(story: Story, who: int, said: Explanation, label: str) -> None:
     assert said.verdict == "left", label
     true, second = story.why_left(who), story.second
-    probable = said.cause in PROBABLE and "probably" in said.sentence and "cancelled" in true
+    probable = is_guessed(said.cause) and "probably" in said.sentence and "cancelled" in true
     assert said.cause in true or probable, f"{label} true: {true}"
     if second[who] != NO_MATCH:
         check_evidence(story, who, said, second[who], story.sent_at, story.sent_at, label)
@@ -209,13 +209,23 @@ def check_outside(story: Story, who: int, said: Explanation, label: str) -> None
         shown = said.evidence[0]
         presence = person.presences[shown.details["event"], shown.details["source"]]
         assert presence.came == shown.at > at, label
-        assert not person.at_event(at, story.rules.events, story.rules.sources), label
-    elif said.cause == "cancelled":
+        assert not story.rules.attended(person, at), label
+    elif said.cause in ("cancelled", "cancelled_then"):
+        assert (said.cause == "cancelled_then") == ("probably" in said.sentence), label
         assert any(one.came <= at and not one.counts(at) for one in person.presences.values()), (
             label
         )
     elif said.cause in ("events", "sources"):
         assert not person.at_event(at, story.rules.events, story.rules.sources), label
+    elif said.cause == "min_events":
+        came_to = len(person.events_at(at, story.rules.events, story.rules.sources))
+        counted = said.evidence[0].details["events"]
+        # Of a cancellation that was taken back nothing is kept.
+        forgotten = any(one.restored for one in person.presences.values())
+        assert counted == came_to or (forgotten and counted > came_to), label
+        assert counted < story.rules.least == said.evidence[0].details["needed"], label
+        assert f"had come to {counted} of the 3 chosen events when" in said.sentence, label
+        assert said.sentence.endswith(f"; {story.rules.least} are needed."), label
     elif said.cause == "segment":
         assert story.segment is not None, label
         assert not story.was_member(person), label

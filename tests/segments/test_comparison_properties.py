@@ -55,6 +55,9 @@ definitions = st.builds(
     exclude_events=st.one_of(st.just(()), st.just(EVENTS[2:])),
     window_hours=st.just(0),
 )
+definitions = st.tuples(definitions, st.booleans()).map(
+    lambda drawn: replace(drawn[0], min_events=len(drawn[0].events)) if drawn[1] else drawn[0]
+)
 # Everything in these keeps its history, so that every cause can be told.
 exact_definitions = definitions.map(
     lambda drawn: replace(drawn, recency=None, frequency=None, cities=())
@@ -109,6 +112,12 @@ def fails(asked: Criteria | frozenset[int], who: int, stood: Standing | None) ->
         "events": not here,
         "sources": bool(asked.sources) and not set(here) & set(asked.sources),
     }
+    came_to = {
+        event
+        for event, source in stood.attends
+        if event in asked.events and source in (asked.sources or tuple(Source))
+    }
+    found["min_events"] = len(came_to) < (asked.min_events or 1) and (asked.min_events or 1) > 1
     for letter, wanted in asked.scores.items():
         found[SCORES[letter]] = not wanted.low <= stood.scores.get(letter, 0) <= wanted.high
     found["cities"] = bool(asked.cities) and stood.city not in asked.cities
@@ -272,7 +281,7 @@ def check_cause(cause: Cause, certain: bool, who: int, inside: Known, outside: K
     if isinstance(outside.asked, frozenset) or not (outside.asked.scores or outside.asked.cities):
         changed = Changed.DEFINITION if at_first else Changed.PERSON
         assert certain
-        assert (cause.changed, cause.criterion.key) == (changed, (at_first or at_last)[0])
+        assert (cause.changed, cause.criterion) == (changed, (at_first or at_last)[0])
         return
     unread = {*SCORES.values(), "cities"}
     if not certain:
@@ -281,13 +290,13 @@ def check_cause(cause: Cause, certain: bool, who: int, inside: Known, outside: K
         assert not set(at_last) - unread
         assert not outside.side.is_now
     elif cause.changed is Changed.PERSON:
-        assert cause.criterion.key in at_last
-        assert cause.criterion.key not in at_first
+        assert cause.criterion in at_last
+        assert cause.criterion not in at_first
     else:
-        assert cause.criterion.key in at_first + (at_last if outside.side.is_now else [])
+        assert cause.criterion in at_first + (at_last if outside.side.is_now else [])
         assert inside.asked != outside.asked
     if outside.side.is_now and inside.side.is_now:
-        assert (cause.changed, cause.criterion.key) == (Changed.DEFINITION, at_first[0])
+        assert (cause.changed, cause.criterion) == (Changed.DEFINITION, at_first[0])
 
 
 def check_history(

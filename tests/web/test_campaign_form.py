@@ -2,7 +2,7 @@
 
 import pytest
 
-from rollcall.audience.criteria import Criteria, campaign_criteria
+from rollcall.audience.criteria import Criteria, campaign_criteria, criteria_to_json
 from rollcall.campaigns.drafts import NEEDS_EVENTS, NEEDS_TIME, CampaignDraft, edit_campaign
 from rollcall.extensions import db
 from rollcall.models import AudienceMode, Campaign, CampaignState, Channel, OnFailure
@@ -27,7 +27,7 @@ def test_continue_stores_a_draft_and_leads_to_the_last_look(desk: Desk):
     assert campaign.audience_mode == AudienceMode.REPROCESS
     assert campaign.on_failure == OnFailure.ESTIMATE
     assert campaign.scheduled_local_time == form["scheduled_local_time"]
-    assert campaign_criteria(campaign).to_json() == {
+    assert criteria_to_json(campaign_criteria(campaign)) == {
         "events": ["night"],
         "sources": ["registration"],
         "rfm_filters": {"r": [3, 5]},

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from rollcall.audience.criteria import CampaignChoice, Criteria, SegmentChoice
+from rollcall.audience.criteria import CampaignChoice, Criteria, SegmentChoice, criteria_to_text
 from rollcall.extensions import db
 from rollcall.models import Segment, SegmentKind, SegmentSnapshot, Source
 from rollcall.segments.records import (
@@ -313,7 +313,7 @@ def test_long_histories_are_paged(desk: Desk, vip: int):
 
 def test_a_definition_whose_event_is_gone_can_still_be_looked_at(desk: Desk):
     segment_id = create_segment(desk.actor, SegmentDraft("Guests", Criteria(events=("night",))))
-    damaged = Criteria(events=("gone",), window_hours=0).to_text()
+    damaged = criteria_to_text(Criteria(events=("gone",), window_hours=0))
     version = find_version(db.session.get_one(Segment, segment_id))
     version.definition = damaged
     db.session.commit()

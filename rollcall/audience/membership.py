@@ -14,7 +14,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from rollcall.audience.criteria import Criteria, SegmentChoice
 from rollcall.audience.criteria.criterion import Asked, People, Rule, Values
-from rollcall.audience.criteria.table import TABLE, every_rule, rule_of
+from rollcall.audience.criteria.table import every_criterion, every_rule, rule_of
 from rollcall.audience.resolved import Resolved, resolve
 from rollcall.errors import InvalidInput
 from rollcall.models import PersonFacts, Reason, SegmentListing, SegmentMember
@@ -86,7 +86,7 @@ def read_shape(
     on: list[tuple[str, Hashable]] = []
     values: Values = {}
     problems: dict[str, str] = {}
-    for row in TABLE:
+    for row in every_criterion():
         for rule in row.rules:
             try:
                 bound = rule.bind(criteria, lookup)

@@ -3,17 +3,21 @@
 PYTHON ?= python3
 PORT ?= 5000
 DEMO_SPEED ?= 1
-TESTERS ?= 2
+# Workers of the tests: one more than the cores have, as many tests wait for other processes.
+CORES := $(shell nproc 2>/dev/null || echo 2)
+TESTERS ?= $(shell echo $$(($(CORES) + 1)))
 
 BIN := .venv/bin
 # Every command here finds app.py and the settings in this folder, wherever make was called from.
 export FLASK_APP := app.py
+# Compiled code is kept, or each worker and each process of the tests would compile all of it anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Two of the demo's people can't be reached, so that its results show what that looks like.
 DEMO_REFUSES := +16475550130 +19055550117
 DEMO := ROLLCALL_DEMO=on ROLLCALL_SCHEDULER=on ROLLCALL_SIMULATOR_REFUSES="$(DEMO_REFUSES)" \
 	DEMO_SPEED=$(DEMO_SPEED)
 
-.PHONY: demo demo-reset run install install-dev test check format lock bench chaos help
+.PHONY: demo demo-reset run install install-dev quick test test-some-days test-any-day check format lock bench chaos help
 
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,9 +56,24 @@ install-dev: .venv/installed-dev ## Install what the tests and checks need as we
 	@$(BIN)/uv pip sync -q --compile-bytecode --python $(BIN)/python --require-hashes requirements-dev.lock
 	@touch $@ .venv/installed
 
-test: install-dev ## Run every test on SQLite, and again on PostgreSQL those that open a database.
-	$(BIN)/pytest -q -n $(TESTERS) --durations=15 --database sqlite
-	$(BIN)/pytest -q -n $(TESTERS) --durations=15 --database postgresql
+test: install-dev ## Run every test, on SQLite and on PostgreSQL what opens a database.
+	$(BIN)/pytest -q -n $(TESTERS) --dist worksteal --durations=15 --database both
+
+quick: install-dev ## Run what needs a minute: SQLite, no browser, no gateways, no other processes.
+	$(BIN)/pytest -q -n $(CORES) --dist worksteal -m "not browser and not processes and not thorough"
+
+# What depends most on the day: sessions, wall-clock times, quiet hours, processes.
+SOME_TESTS := tests/web/test_quiet_hours.py tests/web/test_event_changes.py tests/web/test_sessions.py \
+	tests/web/test_event_pages.py tests/cli/test_story.py tests/cli/test_quiet_hours.py \
+	tests/api/test_quiet_hours.py tests/accounts/test_invitations.py tests/sending/test_processes.py \
+	tests/test_walltime.py
+
+test-some-days: install-dev ## Run a few of the tests on three of those days.
+	$(BIN)/python -m tests.moved_clock --days fall-back new-year in-five-years -- \
+		-n $(TESTERS) --dist worksteal $(SOME_TESTS)
+
+test-any-day: install-dev ## Run the tests with the clock moved to days that are hard (an hour).
+	$(BIN)/python -m tests.moved_clock -- -n $(TESTERS) --dist worksteal
 
 check: install-dev ## Run the linters, the type checker, the import rules and the migration check.
 	$(BIN)/ruff check .
@@ -72,6 +91,7 @@ lock: .venv/bin/uv ## Lock the dependencies anew, from pyproject.toml.
 
 chaos: install-dev ## Kill processes while they send, against real gateways, on both databases (minutes).
 	$(BIN)/python -m tests.chaos.storm
+	ROLLCALL_TEST_WORLDS=10 $(BIN)/pytest -q -n $(CORES) tests/explanations/test_histories.py
 	ROLLCALL_TEST_RACES=1000 ROLLCALL_TEST_WRITERS_SECONDS=60 \
 		$(BIN)/pytest -q tests/sending/test_failing_databases.py --database sqlite
 	ROLLCALL_TEST_RACES=1000 ROLLCALL_TEST_WRITERS_SECONDS=60 \

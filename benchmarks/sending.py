@@ -39,11 +39,12 @@ from rollcall.campaigns.scheduling import send_campaign_now
 from rollcall.config import Settings
 from rollcall.extensions import db
 from rollcall.models import Campaign, Channel, Person, Role
-from rollcall.providers.base import Declaration, Outcome, OutgoingMessage, Provider
+from rollcall.providers.base import Outcome, OutgoingMessage
+from rollcall.providers.declaration import Declaration, Provider
 from rollcall.providers.registry import provider_for
 from rollcall.sending import runner
 from rollcall.sending.due import run_due_campaigns
-from rollcall.sending.wire import Line
+from rollcall.sending.wire import Wire as SendingWire
 from tests.chaos.gateways import WIRES, Wire
 from tests.chaos.storm import fresh_database
 from tests.factories import attend, make_event, make_organisation, make_people
@@ -159,7 +160,7 @@ def _wire(wire: Wire, messages: list[OutgoingMessage]) -> float:
     provider = provider_for(wire.settings, wire.channel)
     concurrency = wire.settings.send_concurrency
     begun = time.perf_counter()
-    with Line(provider, concurrency, 10.0) as line:
+    with SendingWire(provider, concurrency, 10.0) as line:
         sent = done = 0
         while done < len(messages):
             room = concurrency - (sent - done)

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, current_app, render_template, request, stream_with_context, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.access import allow, current_actor, current_staff
 from blueprints.addresses import read_id
+from blueprints.downloads import download
 from rollcall.accounts.audit import (
     FORMATS,
     ORIGINS,
@@ -64,11 +65,7 @@ def export() -> ResponseReturnValue:
     if format not in FORMATS:
         raise NotFound("There is no such file: choose csv or jsonl.")
     entries = export_entries(current_actor().organisation_id, _read_filter(_typed()))
-    return current_app.response_class(
-        stream_with_context(write_file(format, entries)),
-        mimetype=FORMATS[format],
-        headers={"Content-Disposition": f'attachment; filename="audit-trail.{format}"'},
-    )
+    return download(write_file(format, entries), FORMATS[format], f"audit-trail.{format}")
 
 
 def _page(report: ChainReport | None = None) -> tuple[str, int]:

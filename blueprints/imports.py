@@ -5,19 +5,18 @@ from typing import Any
 
 from flask import (
     Blueprint,
-    Response,
     current_app,
     flash,
     redirect,
     render_template,
     request,
-    stream_with_context,
     url_for,
 )
 from flask.typing import ResponseReturnValue
 
 from blueprints.access import current_actor, staff_only
 from blueprints.addresses import read_id
+from blueprints.downloads import download
 from rollcall.config import Settings
 from rollcall.errors import InvalidInput
 from rollcall.events.records import list_events
@@ -149,11 +148,7 @@ def rejected(run_id: int) -> ResponseReturnValue:
     run = _find(run_id)
     name = f"rejected-rows-of-import-{run.id}.csv"
     lines = chain((BYTE_ORDER_MARK,), (csv_line(row) for row in rejected_table(run)))
-    return Response(
-        stream_with_context(lines),
-        mimetype="text/csv",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return download(lines, name=name)
 
 
 def _upload_form(values: Any, errors: dict[str, str] | None = None) -> str:

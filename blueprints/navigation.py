@@ -15,7 +15,7 @@ from rollcall.explanations.causes import say_cause
 from rollcall.models import Alert, Organisation
 from rollcall.people.inbox import count_undecided
 from rollcall.sending.installation import ALERT_KEY as RESTORED
-from rollcall.sending.installation import Hold, find_hold
+from rollcall.sending.installation import InstallationHold, find_hold
 from rollcall.wording import FILTERS
 
 NAVIGATION = (
@@ -108,7 +108,7 @@ def _current_organisation() -> Organisation | None:
     return current_user.organisation if current_user.is_authenticated else None
 
 
-def _held_sending() -> Hold | None:
+def _held_sending() -> InstallationHold | None:
     return find_hold() if current_user.is_authenticated else None
 
 

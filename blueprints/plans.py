@@ -32,7 +32,7 @@ from rollcall.plans.records import (
     unlock_plan,
 )
 from rollcall.plans.side_by_side import items_beside
-from rollcall.plans.states import is_allowed, require_action
+from rollcall.plans.states import is_plan_action_allowed, require_action
 from rollcall.plans.words import FIELD_LABELS, say_amendment
 
 pages = Blueprint("plans", __name__, url_prefix="/events/<slug>/plan")
@@ -198,7 +198,7 @@ def _form(
         errors=errors or {},
         summary=summary_of(errors or {}),
         problem=problem,
-        may_save=is_allowed("edit", plan.state),
+        may_save=is_plan_action_allowed("edit", plan.state),
         added=added,
         shortened=shortened,
     )

@@ -10,7 +10,7 @@ from blueprints.extensions import limiter
 from rollcall.config import Settings
 from rollcall.errors import InvalidInput
 from rollcall.models import Channel, Role
-from rollcall.sending.providers import check_provider, inbound_address, list_providers
+from rollcall.sending.providers import addresses_to_enter, check_provider, list_providers
 from rollcall.sending.trial import describe_answer, send_trial
 
 pages = Blueprint("providers", __name__, url_prefix="/providers")
@@ -63,7 +63,7 @@ def _page(**shown: Any) -> str:
         providers=providers,
         may_act=may_act,
         addresses=(
-            {one.channel: inbound_address(_settings(), one.name) for one in providers}
+            {one.channel: addresses_to_enter(_settings(), one.channel) for one in providers}
             if may_act
             else {}
         ),

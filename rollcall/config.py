@@ -8,54 +8,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from rollcall.providers.registry import is_real, names_for, read_provider_settings
+from rollcall.providers.settings import ProviderSettings, WrongSetting
+from rollcall.providers.simulator import outbox_of
+
 _CHECKOUT = Path(__file__).resolve().parents[1]
-SMS_PROVIDERS = ("simulator", "twilio", "kannel", "smpp")
-EMAIL_PROVIDERS = ("simulator", "smtp")
 # How long a browser stays logged in that is not looked at.
 SESSION_LASTS = timedelta(days=14)
 
 
 class ConfigError(Exception):
     """A setting is missing or unusable; the message names it and says how to mend it."""
-
-
-@dataclass(frozen=True)
-class TwilioSettings:
-    """Twilio's HTTP API; `sender` is a number, an alphanumeric sender or a service (MG…)."""
-
-    base_url: str
-    account_sid: str
-    auth_token: str
-    sender: str
-
-
-@dataclass(frozen=True)
-class KannelSettings:
-    """Kannel's sendsms interface."""
-
-    url: str
-    username: str
-    password: str
-    sender: str
-
-
-@dataclass(frozen=True)
-class SmppSettings:
-    """An SMSC that we bind to as transceiver, SMPP 3.4."""
-
-    host: str
-    port: int
-    system_id: str
-    password: str
-    sender: str
-
-
-@dataclass(frozen=True)
-class SmtpSettings:
-    """A mail server as smtp://user:password@host:port or smtps://…"""
-
-    url: str
-    sender: str
 
 
 @dataclass(frozen=True)
@@ -70,22 +33,22 @@ class Settings:
     scheduler_seconds: float
     sms_provider: str
     email_provider: str
-    simulator_refuses: tuple[str, ...]
+    providers: ProviderSettings
     send_rate: float | None
     send_batch: int
     send_concurrency: int
     lease_seconds: float
-    twilio: TwilioSettings
-    kannel: KannelSettings
-    smpp: SmppSettings
-    smtp: SmtpSettings
     lateness_hours: float
     public_url: str
 
     @property
     def outbox_path(self) -> Path:
         """Where the simulator keeps what it was given."""
-        return self.instance_path / "outbox.sqlite"
+        return outbox_of(self.instance_path)
+
+    def reaches_people(self, channel: str) -> bool:
+        """Return whether what is sent over the channel reaches people, and is not only kept."""
+        return is_real(self, channel)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -99,14 +62,13 @@ class Settings:
             demo=_switch(values, "ROLLCALL_DEMO", "off"),
             scheduler=_switch(values, "ROLLCALL_SCHEDULER", "off"),
             scheduler_seconds=_positive(values, "ROLLCALL_SCHEDULER_SECONDS", 1.0),
-            sms_provider=_choice(values, "ROLLCALL_SMS_PROVIDER", SMS_PROVIDERS),
-            email_provider=_choice(values, "ROLLCALL_EMAIL_PROVIDER", EMAIL_PROVIDERS),
-            simulator_refuses=tuple((values.get("ROLLCALL_SIMULATOR_REFUSES") or "").split()),
+            sms_provider=_choice(values, "ROLLCALL_SMS_PROVIDER", names_for("sms")),
+            email_provider=_choice(values, "ROLLCALL_EMAIL_PROVIDER", names_for("email")),
+            providers=_provider_settings(values),
             send_rate=_positive(values, "ROLLCALL_SEND_RATE", 0) or None,
             send_batch=int(_positive(values, "ROLLCALL_SEND_BATCH", 100)),
             send_concurrency=int(_positive(values, "ROLLCALL_SEND_CONCURRENCY", 16)),
             lease_seconds=_positive(values, "ROLLCALL_LEASE_SECONDS", 60.0),
-            **_provider_settings(values),
             lateness_hours=_positive(values, "ROLLCALL_LATENESS_HOURS", 24.0),
             public_url=(values.get("PUBLIC_URL") or "http://127.0.0.1:5000").rstrip("/"),
         )
@@ -139,33 +101,12 @@ def flask_config(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _provider_settings(values: Mapping[str, str]) -> dict[str, Any]:
-    # What is missing for the chosen provider is told by the provider itself, when it is made.
-    def text(name: str, default: str = "") -> str:
-        return (values.get(name) or default).strip()
-
-    return {
-        "twilio": TwilioSettings(
-            text("TWILIO_BASE_URL", "https://api.twilio.com").rstrip("/"),
-            text("TWILIO_ACCOUNT_SID"),
-            text("TWILIO_AUTH_TOKEN"),
-            text("TWILIO_FROM"),
-        ),
-        "kannel": KannelSettings(
-            text("KANNEL_URL"),
-            text("KANNEL_USERNAME"),
-            text("KANNEL_PASSWORD"),
-            text("KANNEL_FROM"),
-        ),
-        "smpp": SmppSettings(
-            text("SMPP_HOST"),
-            int(_positive(values, "SMPP_PORT", 2775)),
-            text("SMPP_SYSTEM_ID"),
-            text("SMPP_PASSWORD"),
-            text("SMPP_FROM"),
-        ),
-        "smtp": SmtpSettings(text("SMTP_URL"), text("SMTP_FROM")),
-    }
+def _provider_settings(values: Mapping[str, str]) -> ProviderSettings:
+    # What is missing for the chosen provider is told by the provider itself.
+    try:
+        return read_provider_settings(values)
+    except WrongSetting as error:
+        raise ConfigError(str(error)) from error
 
 
 def _database_url(url: str | None, instance: Path) -> str:

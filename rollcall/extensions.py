@@ -18,6 +18,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import DeclarativeBase
 
+from rollcall import clock
+
 BUSY_TIMEOUT_MS = 30_000
 
 NAMING_CONVENTION = {
@@ -61,6 +63,34 @@ class NestedTransaction(RuntimeError):
     """A verb was called inside another verb's transaction: a mistake in the code."""
 
 
+def end_reading() -> None:
+    """End the transaction that reading has begun: before anybody waits, for whatever it is.
+
+    While one is open SQLite can't empty its write-ahead log, which fills the disk in the end, and
+    on PostgreSQL an update waits for it in vain. Raises NestedTransaction inside a `write()`.
+    """
+    session = db.session()
+    if session.info.get("writing"):
+        raise NestedTransaction("commit first, then wait")
+    session.rollback()
+
+
+def pause(seconds: float) -> None:
+    """Let so much time pass with no transaction open; see `end_reading`."""
+    end_reading()
+    clock.sleep(seconds)
+
+
+@contextmanager
+def beginning_as_writer() -> Iterator[None]:
+    """Let a transaction that begins in this block take SQLite's write lock with its BEGIN."""
+    token = _begin_as_writer.set(True)
+    try:
+        yield
+    finally:
+        _begin_as_writer.reset(token)
+
+
 @contextmanager
 def write() -> Iterator[None]:
     """Run the block as one transaction that may write: committed at its end, or nothing happened.
@@ -72,11 +102,8 @@ def write() -> Iterator[None]:
     if session.info.get("writing"):
         raise NestedTransaction("one public verb is one transaction")
     session.commit()
-    token = _begin_as_writer.set(True)
-    try:
+    with beginning_as_writer():
         session.connection()
-    finally:
-        _begin_as_writer.reset(token)
     session.info["writing"] = True
     try:
         yield
@@ -89,10 +116,11 @@ def write() -> Iterator[None]:
 
 
 @contextmanager
-def pinned_connection() -> Iterator[None]:
+def pinned_connection(engine: Engine | None = None) -> Iterator[None]:
     """Keep the session on one connection across transactions, so that its temporary tables last.
 
-    Raises NestedTransaction inside a `write()`, whose first half would be committed by this.
+    With `engine` it is a connection to that database instead of the application's own. Raises
+    NestedTransaction inside a `write()`, whose first half would be committed by this.
     """
     session = cast(PinnableSession, db.session())
     if session.info.get("writing"):
@@ -101,7 +129,7 @@ def pinned_connection() -> Iterator[None]:
         yield
         return
     session.commit()
-    with db.engine.connect() as connection:
+    with (engine or db.engine).connect() as connection:
         session.pinned = connection
         try:
             yield

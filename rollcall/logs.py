@@ -9,8 +9,9 @@ from typing import Any, TextIO, cast
 import structlog
 
 # Long runs of digits and anything with an @ are taken out, in whatever field they come:
-# an exception's text may quote a row, and logs outlive an erasure.
-_PERSONAL = re.compile(r"\+?\d[\d\s().-]{7,}\d|[^\s<>\"'(),;:=]+@[^\s<>\"'(),;:]+")
+# an exception's text may quote a row, and logs outlive an erasure. No address is longer than 254
+# characters (RFC 5321); without that limit a long word takes the square of its length.
+_PERSONAL = re.compile(r"\+?\d[\d\s().-]{7,}\d|[^\s<>\"'(),;:=]{1,254}@[^\s<>\"'(),;:]+")
 _KEPT = ("timestamp", "level")
 
 

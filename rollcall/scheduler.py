@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import cast
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -20,8 +19,7 @@ from rollcall.audience.rfm import compute_rfm, find_organisations_to_score
 from rollcall.config import Settings
 from rollcall.extensions import db
 from rollcall.monitoring.chores import run_chores
-from rollcall.providers.base import Listening
-from rollcall.providers.registry import find_provider
+from rollcall.providers.registry import providers_in_use
 from rollcall.sending.claims import Claim
 from rollcall.sending.due import claim_work, find_work
 from rollcall.sending.inbound import session_sink
@@ -84,11 +82,10 @@ class CampaignScheduler:
 
     def _listen(self) -> None:
         """Open the sessions over which receipts and replies come, where the provider has such."""
-        for name in {self._settings.sms_provider, self._settings.email_provider}:
-            provider = find_provider(self._settings, name)
-            if provider.declaration.receipts == "session":
-                sink = session_sink(self._app, name)
-                self._listening.append(cast(Listening, provider).listen(sink))
+        for provider in providers_in_use(self._settings):
+            if provider.declaration.listening:
+                sink = session_sink(self._app, provider.name)
+                self._listening.append(provider.listen(sink))
 
     def _keep_awake(self) -> None:
         """Wake APScheduler twice an interval: its timed wait does not notice a moved clock.

@@ -1,4 +1,4 @@
-"""The visual house: components say what they are given, escape it, and keep to the strict CSP."""
+"""The visual house: components say what they are given, and escape it."""
 
 import hashlib
 import re
@@ -12,7 +12,6 @@ from jinja2 import Environment, FileSystemLoader
 from rollcall import charts, wording
 
 ROOT = Path(__file__).parent.parent
-TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 VENDORED = sorted((ROOT / "static" / "vendor").glob("*/SHA256SUMS"))
 NOW = datetime(2026, 11, 27, 15, 0, tzinfo=UTC)
 FUNNEL = {
@@ -49,14 +48,6 @@ def render() -> Render:
 
 def words(html: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).strip()
-
-
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_templates_hold_nothing_that_the_security_policy_blocks(path: Path) -> None:
-    source = path.read_text()
-    assert not re.search(r"\sstyle\s*=|<style|\son\w+\s*=|hx-on|javascript:", source)
-    assert not re.search(r"<script(?![^>]*\ssrc=)", source)
-    assert not re.search(r"(src|href|action)=[\"']https?://", source)
 
 
 @pytest.mark.parametrize("sums", VENDORED, ids=lambda path: path.parent.name)

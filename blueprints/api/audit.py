@@ -2,13 +2,14 @@
 
 from typing import Any, Literal
 
-from flask import Response, current_app, request, stream_with_context
+from flask import Response, request
 from pydantic import BaseModel, Field
 
 from blueprints.access import api_scope, current_actor
 from blueprints.api.answering import answer, answer_page
 from blueprints.api.ground import api_blueprint
 from blueprints.api.reading import Id, PageQuery, Query
+from blueprints.downloads import download
 from rollcall.accounts.audit import (
     FORMATS,
     AuditFilter,
@@ -119,7 +120,7 @@ def index(query_data: AuditQuery) -> Response:
     best = request.accept_mimetypes.best_match(["application/json", *FILES])
     if best in FILES:
         lines = write_file(FILES[best], export_entries(actor.organisation_id, wanted))
-        return current_app.response_class(stream_with_context(lines), mimetype=best)
+        return download(lines, best)
     older_than = read_cursor(query_data.cursor, int)[0] if query_data.cursor else None
     page = list_audit_entries(
         actor.organisation_id, wanted, older_than=older_than, limit=query_data.limit

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from flask import Response, current_app, request, stream_with_context, url_for
+from flask import Response, current_app, request, url_for
 
 from blueprints.access import api_scope, current_actor, require_scope
 from blueprints.api import campaign_bodies as bodies
@@ -17,6 +17,7 @@ from blueprints.api.answering import (
     read_id_cursor,
 )
 from blueprints.api.ground import api_blueprint
+from blueprints.downloads import download
 from rollcall import clock
 from rollcall.actors import Actor
 from rollcall.audience.comparison import compare_with_now
@@ -112,9 +113,7 @@ def edit(campaign_id: int, json_data: bodies.CampaignEdit) -> Response:
 @api.output(documents.CampaignDocument)
 def schedule(campaign_id: int, json_data: bodies.Act) -> Response:
     """Freeze the audience and schedule the campaign"""
-    return _act(
-        partial(schedule_campaign, email_provider=_email_provider()), campaign_id, json_data
-    )
+    return _act(partial(schedule_campaign, real_email=_sends_real_email()), campaign_id, json_data)
 
 
 @api.post("/campaigns/<int:campaign_id>/send")
@@ -127,9 +126,7 @@ def send(campaign_id: int, json_data: bodies.Act) -> Response:
     A draft's audience is frozen at once; a scheduled campaign keeps its list and only its time
     comes forward.
     """
-    return _act(
-        partial(send_campaign_now, email_provider=_email_provider()), campaign_id, json_data
-    )
+    return _act(partial(send_campaign_now, real_email=_sends_real_email()), campaign_id, json_data)
 
 
 @api.post("/campaigns/<int:campaign_id>/cancel")
@@ -240,9 +237,7 @@ def recipients(campaign_id: int, query_data: bodies.RecipientQuery) -> Response:
     words = query_data.model_dump(exclude_none=True, exclude={"cursor", "limit"})
     wanted = read_recipient_filter(words)
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
-        return current_app.response_class(
-            stream_with_context(export_recipients(campaign_id, wanted)), mimetype="text/csv"
-        )
+        return download(export_recipients(campaign_id, wanted))
     after = read_id_cursor(query_data.cursor) or 0
     found = list_recipients(campaign_id, wanted, after, query_data.limit + 1)
     page, cursor = cut_page(found, query_data.limit, lambda row: row.person_id)
@@ -256,8 +251,8 @@ def _act(
     return _answer_campaign(campaign_id)
 
 
-def _email_provider() -> str:
-    return current_app.extensions["rollcall"].email_provider
+def _sends_real_email() -> bool:
+    return current_app.extensions["rollcall"].reaches_people(Channel.EMAIL)
 
 
 def _answer_campaign(campaign_id: int, status: int = 200) -> Response:
@@ -273,7 +268,7 @@ def _reprocesses(body: bodies.CampaignContent) -> bool:
 
 def _schedule_or_discard(actor: Actor, campaign_id: int) -> None:
     try:
-        schedule_campaign(actor, campaign_id, email_provider=_email_provider())
+        schedule_campaign(actor, campaign_id, real_email=_sends_real_email())
     except DomainError:
         # The caller is told that the call failed, so no draft of it may stay to be sent later.
         cancel_campaign(actor, campaign_id)

@@ -134,7 +134,7 @@ def _scopes() -> dict[tuple[str, str], tuple[str, str]]:
         scope = access_of(current_app, rule.endpoint).scope
         if scope is None:
             continue
-        path = re.sub(r"<(?:[^<:]+:)?([^>]+)>", r"{\1}", rule.rule)
+        path = re.sub(r"<(?:[^<>:]+:)?([^<>]+)>", r"{\1}", rule.rule)
         name = rule.endpoint.removeprefix("api_").replace(".", "_")
         for method in rule.methods or ():
             found[path, method.lower()] = (scope, name)

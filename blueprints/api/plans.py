@@ -19,8 +19,8 @@ from rollcall.plans.document import amendment_document, plan_document
 from rollcall.plans.reading import LONGEST_NAME, MOST_ITEMS, read_items
 from rollcall.plans.records import (
     complete_plan,
+    find_event_snapshot,
     find_plan,
-    find_snapshot,
     lock_plan,
     set_plan,
     start_production,
@@ -190,7 +190,7 @@ def complete(event_key: str, json_data: PlanAct) -> Response:
 def snapshot(event_key: str) -> Response:
     """Show a plan as it was when production started; not found before that"""
     event = find_by_key(event_key)
-    return answer(snapshot_content(find_snapshot(event.organisation_id, event.id)))
+    return answer(snapshot_content(find_event_snapshot(event.organisation_id, event.id)))
 
 
 @api.get("/events/<event_key>/plan/amendments")

@@ -2,13 +2,14 @@
 
 from typing import Annotated, Literal
 
-from flask import Response, current_app, request, stream_with_context
+from flask import Response, request
 from pydantic import BaseModel, Field
 
 from blueprints.access import api_scope
 from blueprints.api.answering import answer, answer_page
 from blueprints.api.reading import PageQuery, Query
 from blueprints.api.segments import api, find_by_key
+from blueprints.downloads import download
 from rollcall.models import Segment
 from rollcall.segments.changed_people import export_moved, list_moved, read_cause, read_movement
 from rollcall.segments.comparison import compare_sides
@@ -132,8 +133,7 @@ def compare_people(segment_key: str, query_data: MovedQuery) -> Response:
     movement = read_movement(query_data.change) or Movement.CAME
     cause = read_cause(query_data.cause)
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
-        lines = export_moved(earlier, later, movement, cause)
-        return current_app.response_class(stream_with_context(lines), mimetype="text/csv")
+        return download(export_moved(earlier, later, movement, cause))
     found = list_moved(earlier, later, movement, cause, query_data.cursor, query_data.limit)
     return answer_page((person.to_json() for person in found.rows), found.next_cursor)
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from flask import Response, current_app, request, stream_with_context, url_for
+from flask import Response, request, url_for
 from pydantic import Field
 
 from blueprints.access import api_scope, current_actor
@@ -13,6 +13,7 @@ from blueprints.api.answering import answer, answer_page
 from blueprints.api.criteria import TargetingCriteria, criteria_of
 from blueprints.api.ground import api_blueprint
 from blueprints.api.reading import Body, Id, PageQuery
+from blueprints.downloads import download
 from rollcall.audience.criteria import MAX_PEOPLE
 from rollcall.campaigns.document import campaign_document
 from rollcall.campaigns.drafts import find_campaign
@@ -227,9 +228,7 @@ def members(segment_key: str, query_data: MemberQuery) -> Response:
     """
     chosen = choose_members(find_by_key(segment_key), query_data.version, query_data.snapshot)
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
-        return current_app.response_class(
-            stream_with_context(export_members(chosen)), mimetype="text/csv"
-        )
+        return download(export_members(chosen))
     found = list_members(chosen, query_data.cursor, query_data.limit, query_data.q)
     return answer_page((row.to_json() for row in found.rows), found.next_cursor)
 

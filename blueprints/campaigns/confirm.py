@@ -20,7 +20,7 @@ from rollcall.campaigns.listing import campaign_zones
 from rollcall.campaigns.scheduling import check_footer, schedule_campaign, send_campaign_now
 from rollcall.campaigns.segment_base import find_segment_base
 from rollcall.errors import InvalidInput
-from rollcall.models import Campaign, CampaignState
+from rollcall.models import Campaign, CampaignState, Channel
 from rollcall.wording import say_people
 
 
@@ -51,7 +51,7 @@ def send(campaign_id: int) -> ResponseReturnValue:
 def _make_due(campaign_id: int, verb: Callable[..., int], told: str) -> ResponseReturnValue:
     version = read_id(request.form.get("version"))
     try:
-        people = verb(current_actor(), campaign_id, version, email_provider=_email_provider())
+        people = verb(current_actor(), campaign_id, version, real_email=_sends_real_email())
     except InvalidInput as error:
         return _confirm_page(campaign_id, error.fields), 422
     if find_campaign(current_actor().organisation_id, campaign_id).is_dry_run:
@@ -60,13 +60,13 @@ def _make_due(campaign_id: int, verb: Callable[..., int], told: str) -> Response
     return redirect(url_for("campaigns.show", campaign_id=campaign_id))
 
 
-def _email_provider() -> str:
-    return current_app.extensions["rollcall"].email_provider
+def _sends_real_email() -> bool:
+    return current_app.extensions["rollcall"].reaches_people(Channel.EMAIL)
 
 
 def _footer_problems(campaign: Campaign) -> dict[str, str]:
     try:
-        check_footer(campaign, _email_provider())
+        check_footer(campaign, _sends_real_email())
     except InvalidInput as error:
         return error.fields
     return {}

@@ -10,7 +10,6 @@ from flask import (
     redirect,
     render_template,
     request,
-    stream_with_context,
     url_for,
 )
 from flask.typing import ResponseReturnValue
@@ -18,6 +17,7 @@ from flask.typing import ResponseReturnValue
 from blueprints.access import current_actor, staff_only
 from blueprints.addresses import read_id
 from blueprints.campaigns.pages import pages
+from blueprints.downloads import download
 from rollcall.audience.comparison import list_movers
 from rollcall.audience.criteria import DEFAULT_WINDOW_HOURS, campaign_criteria, criteria_from_text
 from rollcall.audience.preview import list_audience
@@ -123,12 +123,7 @@ def recipients_csv(campaign_id: int) -> ResponseReturnValue:
     """Download the filtered list as CSV, streamed page by page."""
     campaign = find_campaign(current_actor().organisation_id, campaign_id)
     lines = export_recipients(campaign.id, read_recipient_filter(_read_filters()))
-    name = f"campaign-{campaign.id}-recipients.csv"
-    return current_app.response_class(
-        stream_with_context(lines),
-        mimetype="text/csv",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return download(lines, name=f"campaign-{campaign.id}-recipients.csv")
 
 
 def _window_hours(campaign: Campaign) -> int:

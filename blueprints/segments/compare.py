@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from flask import current_app, render_template, request, stream_with_context, url_for
+from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.access import current_actor, current_staff, staff_only
+from blueprints.downloads import download
 from blueprints.segments.pages import pages
 from rollcall.charts import stack_bar
 from rollcall.errors import InvalidInput
@@ -86,12 +87,7 @@ def compare_csv(segment_key: str) -> ResponseReturnValue:
     earlier, later = _read_sides(segment, compare_form(segment))
     movement = read_movement(request.args.get("change"))
     lines = export_moved(earlier, later, movement, read_cause(request.args.get("cause")))
-    name = f"segment-{segment.slug}-compared.csv"
-    return current_app.response_class(
-        stream_with_context(lines),
-        mimetype="text/csv",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return download(lines, name=f"segment-{segment.slug}-compared.csv")
 
 
 def compare_form(segment: Segment, *chosen: Side) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from flask import current_app, render_template, request, stream_with_context, url_for
+from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.access import current_actor, staff_only
 from blueprints.addresses import read_id
+from blueprints.downloads import download
 from blueprints.segments.pages import pages
 from rollcall.errors import NotFound
 from rollcall.segments.members import (
@@ -52,11 +53,7 @@ def members_csv(segment_key: str) -> ResponseReturnValue:
     """Download the people as CSV, streamed page by page."""
     chosen = _choose(segment_key)
     name = f"segment-{chosen.segment.slug}-version-{chosen.version.version}.csv"
-    return current_app.response_class(
-        stream_with_context(export_members(chosen)),
-        mimetype="text/csv",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return download(export_members(chosen), name=name)
 
 
 def _choose(slug: str) -> Members:

@@ -14,7 +14,7 @@ from rollcall import clock
 from rollcall.config import Settings
 from rollcall.errors import Conflict
 from rollcall.extensions import db
-from rollcall.models import LinkKind, StaffLink, StaffMail, StaffMember
+from rollcall.models import Channel, LinkKind, StaffLink, StaffMail, StaffMember
 
 LIVES = {LinkKind.INVITATION: timedelta(days=7), LinkKind.RESET: timedelta(hours=1)}
 SAID_LIVES = {LinkKind.INVITATION: "7 days", LinkKind.RESET: "1 hour"}
@@ -37,7 +37,7 @@ def sends_mail(settings: Settings) -> bool:
 
     The simulator's outbox can be read by all staff, so that no secret may ever be put there.
     """
-    return settings.email_provider != "simulator"
+    return settings.reaches_people(Channel.EMAIL)
 
 
 def make_link(staff: StaffMember, kind: LinkKind, made_by: int | None) -> str:

@@ -2,7 +2,6 @@
 
 import time
 
-from rollcall import clock
 from rollcall.accounts.invitations import find_invitation
 from rollcall.accounts.links import SAID_LIVES, find_link, make_link, use_link
 from rollcall.accounts.lookups import find_staff_by_email
@@ -11,7 +10,7 @@ from rollcall.accounts.passwords import check_password, hash_password
 from rollcall.accounts.staff import find_for_change, hold_organisation, replace_password
 from rollcall.actors import Actor, actor_for, record
 from rollcall.errors import Conflict
-from rollcall.extensions import db, write
+from rollcall.extensions import db, pause, write
 from rollcall.models import LinkKind, Role, StaffMember
 
 # Longer than a request takes, so that how long the answer takes says nothing of the address.
@@ -32,7 +31,7 @@ def request_reset(email: str, address: str | None = None) -> None:
             queue_mail(staff, *_write_mail(staff), path, secret=True)
             visitor = Actor(staff.organisation_id, None, Role.STAFF, "visitor", address)
             record(visitor, "staff.request_reset", "staff", staff.id)
-    clock.sleep(max(0.0, SAME_TIME - (time.monotonic() - started)))
+    pause(max(0.0, SAME_TIME - (time.monotonic() - started)))
 
 
 def make_reset_link(actor: Actor, staff_id: int) -> str:

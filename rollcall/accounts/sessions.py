@@ -25,21 +25,21 @@ LONGEST_NAME = 200
 
 # In this order: nearly every browser also claims to be Chrome, Safari and Mozilla.
 BROWSERS = (
-    ("Edge", r"\bEdg(e|A|iOS)?/"),
-    ("Opera", r"\b(OPR|OPT|Opera)/"),
-    ("Samsung Internet", r"\bSamsungBrowser/"),
-    ("Firefox", r"\b(Firefox|FxiOS)/"),
-    ("Chrome", r"\b(Chrome|CriOS|HeadlessChrome|Chromium)/"),
-    ("Safari", r"\bSafari/"),
+    ("Edge", re.compile(r"\bEdg(e|A|iOS)?/")),
+    ("Opera", re.compile(r"\b(OPR|OPT|Opera)/")),
+    ("Samsung Internet", re.compile(r"\bSamsungBrowser/")),
+    ("Firefox", re.compile(r"\b(Firefox|FxiOS)/")),
+    ("Chrome", re.compile(r"\b(Chrome|CriOS|HeadlessChrome|Chromium)/")),
+    ("Safari", re.compile(r"\bSafari/")),
 )
 SYSTEMS = (
-    ("an iPhone", r"\biPhone\b"),
-    ("an iPad", r"\biPad\b"),
-    ("Android", r"\bAndroid\b"),
-    ("a Chromebook", r"\bCrOS\b"),
-    ("Windows", r"\bWindows\b"),
-    ("a Mac", r"\b(Macintosh|Mac OS X)\b"),
-    ("Linux", r"\b(Linux|X11)\b"),
+    ("an iPhone", re.compile(r"\biPhone\b")),
+    ("an iPad", re.compile(r"\biPad\b")),
+    ("Android", re.compile(r"\bAndroid\b")),
+    ("a Chromebook", re.compile(r"\bCrOS\b")),
+    ("Windows", re.compile(r"\bWindows\b")),
+    ("a Mac", re.compile(r"\b(Macintosh|Mac OS X)\b")),
+    ("Linux", re.compile(r"\b(Linux|X11)\b")),
 )
 
 
@@ -54,8 +54,8 @@ def say_browser(user_agent: str) -> str:
     return browser or "An unknown browser"
 
 
-def _first(known: tuple[tuple[str, str], ...], user_agent: str) -> str:
-    return next((name for name, pattern in known if re.search(pattern, user_agent)), "")
+def _first(known: tuple[tuple[str, re.Pattern[str]], ...], user_agent: str) -> str:
+    return next((name for name, pattern in known if pattern.search(user_agent)), "")
 
 
 # The last look is kept this coarsely, so that reading pages hardly ever writes.

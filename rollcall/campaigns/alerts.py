@@ -84,14 +84,14 @@ def _watch_duration(campaign: Campaign) -> None:
 def tell_stopped(campaign: Campaign) -> None:
     """Tell the author and the admins that a campaign waits for a decision, and whose."""
     title = f"“{campaign.name}” needs a decision"
-    text = f"{campaign.state_note} {say_choices(campaign)}"
+    text = f"{campaign.state_note} {say_review_choices(campaign)}"
     key = f"review.{campaign.version}"
     path = f"/campaigns/{campaign.id}"
     tell_author(campaign, "review", key, title, text)
     tell_admins(campaign.organisation_id, "review", f"{campaign.id}.{key}", title, text, path)
 
 
-def say_choices(campaign: Campaign) -> str:
+def say_review_choices(campaign: Campaign) -> str:
     """Return what can be decided of a campaign that waits for it, by whom, and until when."""
     zone = campaign.scheduled_timezone or campaign.organisation.timezone
     until = (
@@ -287,7 +287,7 @@ def _remind(campaign_id: int) -> int:
             key,
             f"“{campaign.name}” still needs a decision",
             f"It was stopped {since}, and nobody has decided. {campaign.state_note} "
-            f"{say_choices(campaign)}",
+            f"{say_review_choices(campaign)}",
             f"/campaigns/{campaign_id}",
         )
 

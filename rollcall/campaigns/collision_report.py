@@ -8,7 +8,7 @@ from rollcall.audience.preview import AudienceMember
 from rollcall.campaigns.collision_search import (
     Contender,
     Contest,
-    count_people,
+    count_collided,
     every_kind,
     find_contest,
     list_people,
@@ -178,7 +178,7 @@ def find_collisions(campaign: Campaign) -> Collisions | None:
     if contest is None:
         return None
     with lists_ready(campaign):
-        groups = count_people(contest)
+        groups = count_collided(contest)
     found = follow_people(contest.plans, groups)
     losses = count_losses(found)
     today, best = find_best_order(contest.plans, groups)

@@ -107,7 +107,7 @@ def find_contest(campaign: Campaign) -> Contest | None:
     return Contest(chosen, len(near), _cutoffs([one.plan for one in chosen]))
 
 
-def count_people(contest: Contest) -> list[PeopleAlike]:
+def count_collided(contest: Contest) -> list[PeopleAlike]:
     """Return everybody on the lists, those alike together, from one statement."""
     placed = _place_people(contest)
     rows = db.session.execute(

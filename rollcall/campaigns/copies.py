@@ -8,6 +8,7 @@ from rollcall.actors import Actor
 from rollcall.audience.criteria import (
     CampaignChoice,
     Criteria,
+    Reached,
     campaign_criteria,
     criteria_from_json,
     criteria_to_json,
@@ -19,6 +20,7 @@ from rollcall.errors import Conflict, InvalidInput
 from rollcall.extensions import db
 from rollcall.models import (
     Campaign,
+    CampaignExclusion,
     CampaignState,
     Channel,
     QuietHours,
@@ -172,17 +174,17 @@ def _waiting_top_up(original: Campaign, criteria: Criteria) -> int | None:
 
 
 def _leaving_out(original: Campaign) -> list[Campaign]:
-    # Criteria are kept as text, with sorted keys and without spaces.
-    named = f'"id":{original.id},"who":"planned"'
+    """Return the later campaigns that leave out everybody of this one's list, by their ids."""
     return list(
         db.session.scalars(
             sa.select(Campaign)
+            .join(CampaignExclusion, CampaignExclusion.campaign_id == Campaign.id)
             .where(
-                Campaign.organisation_id == original.organisation_id,
+                CampaignExclusion.excluded_id == original.id,
+                CampaignExclusion.who == Reached.PLANNED,
                 Campaign.id > original.id,
                 # A dry run of a top-up reached nobody.
                 Campaign.dry_run_address.is_(None),
-                Campaign.targeting_criteria.contains(named, autoescape=True),
             )
             .order_by(Campaign.id)
         )

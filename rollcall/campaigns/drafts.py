@@ -14,6 +14,7 @@ from rollcall.actors import Actor, record
 from rollcall.audience.criteria import Criteria, check_chooses_somebody, criteria_to_text
 from rollcall.audience.estimate import drop_list
 from rollcall.audience.membership import read_shape
+from rollcall.audience.named import store_campaign_names
 from rollcall.audience.resolved import Resolved, resolve
 from rollcall.campaigns.dry_run import check_dry_run
 from rollcall.campaigns.guards import check_not_looser, read_limits, role_limits
@@ -114,6 +115,7 @@ def create_campaign(actor: Actor, draft: CampaignDraft) -> int:
         )
         db.session.add(campaign)
         db.session.flush()
+        store_campaign_names(actor.organisation_id, campaign.id, campaign.targeting_criteria)
         record(actor, "campaign.create", "campaign", campaign.id, after=_audited(values))
         return campaign.id
 
@@ -240,10 +242,12 @@ def _check_texts(draft: CampaignDraft, problems: dict[str, str]) -> None:
     elif len(draft.subject.strip()) > 300 or "\n" in draft.subject.strip():
         problems.setdefault("subject", "Use one line of at most 300 characters.")
     for name in ("message", "subject"):
+        if name in problems:
+            continue
         try:
             compile_template(getattr(draft, name), name)
         except InvalidInput as error:
-            problems.setdefault(name, error.fields[name])
+            problems[name] = error.fields[name]
     _check_link(draft, problems)
 
 

@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from rollcall import clock
 from rollcall.accounts.notices import tell_author
 from rollcall.actors import Actor, record
-from rollcall.audience.criteria import Criteria, criteria_from_text
 from rollcall.campaigns.states import change_state
 from rollcall.errors import Conflict, InvalidInput
 from rollcall.events.records import EventDraft, audited_event, event_values
@@ -24,10 +24,13 @@ from rollcall.extensions import db, write
 from rollcall.lookups import find_event
 from rollcall.models import (
     Campaign,
+    CampaignEvent,
     CampaignState,
     Event,
+    Segment,
     SegmentSnapshot,
     SegmentVersion,
+    SegmentVersionEvent,
     StaffMember,
 )
 from rollcall.sql import lock_row
@@ -150,9 +153,9 @@ def _names(campaigns: tuple[Touched, ...]) -> str:
     return ", ".join(f"“{campaign.name}”" for campaign in campaigns)
 
 
-def find_holding(organisation_id: int, slug: str) -> Holding:
+def find_holding(event: Event) -> Holding:
     """Return which campaigns a change of this event would hold now."""
-    found = _find_on_event(organisation_id, slug, (CampaignState.SCHEDULED, *GOING_OUT))
+    found = _find_on_event(event.id, (CampaignState.SCHEDULED, *GOING_OUT))
     return Holding(
         tuple(_touch(one) for one in found if one.state == CampaignState.SCHEDULED),
         tuple(_touch(one) for one in found if one.state in GOING_OUT),
@@ -166,11 +169,11 @@ def hold_campaigns(actor: Actor, change: EventChange) -> Holding:
     process claims at this moment goes out.
     """
     db.session.flush()
-    _outdate_drafts(actor.organisation_id, change.slug)
+    _outdate_drafts(change.event_id)
     organisation_id, who = actor.organisation_id, _name_of(actor)
     held = []
     if change.change != REOPENED:
-        for campaign in _find_on_event(organisation_id, change.slug, (CampaignState.SCHEDULED,)):
+        for campaign in _find_on_event(change.event_id, (CampaignState.SCHEDULED,)):
             touched = _touch(campaign)
             if _hold(actor, touched.campaign_id, change, who):
                 held.append(touched)
@@ -180,21 +183,27 @@ def hold_campaigns(actor: Actor, change: EventChange) -> Holding:
             touched, again = _touch(campaign), _join(campaign, change)
             if _hold(actor, touched.campaign_id, again, who):
                 held.append(touched)
-    going = _find_on_event(organisation_id, change.slug, GOING_OUT)
+    going = _find_on_event(change.event_id, GOING_OUT)
     return Holding(tuple(held), tuple(map(_touch, going)))
 
 
-def _outdate_drafts(organisation_id: int, slug: str) -> None:
+def _outdate_drafts(event_id: int) -> None:
     """Let whoever has a draft of the event before their eyes look again before it is scheduled.
 
     One that is being scheduled at this moment is waited for, and is held then.
     """
+    live = (
+        sa.select(Segment.id)
+        .join(SegmentVersion, SegmentVersion.segment_id == Segment.id)
+        .where(
+            SegmentVersion.version == Segment.version, SegmentVersion.id.in_(_versions_of(event_id))
+        )
+    )
     db.session.execute(
         sa.update(Campaign)
         .where(
-            Campaign.organisation_id == organisation_id,
             Campaign.state == CampaignState.DRAFT,
-            Campaign.targeting_criteria.contains(f'"{slug}"', autoescape=True),
+            sa.or_(Campaign.id.in_(_choosing(event_id)), Campaign.segment_id.in_(live)),
         )
         .values(version=Campaign.version + 1)
         .execution_options(synchronize_session=False)
@@ -206,7 +215,7 @@ def _hold(actor: Actor, campaign_id: int, change: EventChange, who: str) -> bool
     sentence = change.sentence(who)
     values = {
         "held_for": change.to_json(),
-        "state_note": f"{sentence}: {say_choices(change)}.",
+        "state_note": f"{sentence}: {say_hold_choices(change)}.",
         "review_since": clock.now(),
     }
     noted = {"held_for": (None, change.to_json())}
@@ -227,12 +236,12 @@ def _hold(actor: Actor, campaign_id: int, change: EventChange, who: str) -> bool
         f"held.{campaign.version}",
         f"“{campaign.name}” is held: {sentence}",
         f"{sentence}. “{campaign.name}” is for its people, so it waits until somebody decides: "
-        f"{say_choices(change)}. Undecided, nobody gets it.",
+        f"{say_hold_choices(change)}. Undecided, nobody gets it.",
     )
     return True
 
 
-def say_choices(change: EventChange) -> str:
+def say_hold_choices(change: EventChange) -> str:
     """Return what can be decided of a campaign that the change holds."""
     if change.change == MOVED and change.before != change.after:
         return "keep the time, move with it, or cancel"
@@ -269,44 +278,44 @@ def _find_held(organisation_id: int, event_id: int) -> list[Campaign]:
     return [one for one in waiting if one.held_for and one.held_for["event_id"] == event_id]
 
 
-def _find_on_event(
-    organisation_id: int, slug: str, states: tuple[CampaignState, ...]
-) -> list[Campaign]:
+def _find_on_event(event_id: int, states: tuple[CampaignState, ...]) -> list[Campaign]:
     """Return the campaigns in these states whose people are chosen by the event, by their ids."""
-    # Criteria are kept as text; a slug has no character that a pattern or JSON would escape.
-    word = f'"{slug}"'
-    rows = db.session.execute(
-        sa.select(Campaign, SegmentVersion.definition)
-        .outerjoin(SegmentSnapshot, SegmentSnapshot.id == Campaign.segment_snapshot_id)
-        .outerjoin(SegmentVersion, SegmentVersion.id == SegmentSnapshot.version_id)
-        .where(
-            Campaign.organisation_id == organisation_id,
-            Campaign.state.in_(states),
-            sa.or_(
-                Campaign.targeting_criteria.contains(word, autoescape=True),
-                SegmentVersion.definition.contains(word, autoescape=True),
-            ),
+    stood_on = SegmentSnapshot.id == Campaign.segment_snapshot_id
+    return list(
+        db.session.scalars(
+            sa.select(Campaign)
+            .outerjoin(SegmentSnapshot, stood_on)
+            .where(
+                Campaign.state.in_(states),
+                sa.or_(
+                    Campaign.id.in_(_choosing(event_id)),
+                    SegmentSnapshot.version_id.in_(_versions_of(event_id)),
+                ),
+            )
+            .order_by(Campaign.id)
         )
-        .order_by(Campaign.id)
     )
-    return [row[0] for row in rows if _is_about(slug, row[0].targeting_criteria, row[1])]
 
 
-def _is_about(slug: str, criteria_text: str | None, definition: str | None) -> bool:
-    criteria = _read(criteria_text)
-    if criteria is None:
-        return True  # damaged, and it names the event somewhere: to ask is the safe side
-    if slug in criteria.events:
-        return True
-    segment = _read(definition) if definition else None
-    return segment is not None and segment.events == (slug,)
+def _choosing(event_id: int) -> sa.Select[int]:
+    """Return the campaigns whose own criteria choose people by the event."""
+    return sa.select(CampaignEvent.campaign_id).where(
+        CampaignEvent.event_id == event_id, CampaignEvent.excluded.is_(False)
+    )
 
 
-def _read(text: str | None) -> Criteria | None:
-    try:
-        return criteria_from_text(text or "")
-    except InvalidInput:
-        return None
+def _versions_of(event_id: int) -> sa.Select[int]:
+    """Return the versions of segments that are made of this event and of no other."""
+    other = aliased(SegmentVersionEvent)
+    return sa.select(SegmentVersionEvent.version_id).where(
+        SegmentVersionEvent.event_id == event_id,
+        SegmentVersionEvent.excluded.is_(False),
+        ~sa.exists().where(
+            other.version_id == SegmentVersionEvent.version_id,
+            other.event_id != event_id,
+            other.excluded.is_(False),
+        ),
+    )
 
 
 def cancel_event(actor: Actor, event_id: int) -> Holding:

@@ -36,7 +36,7 @@ class MovedTime:
 
 
 @dataclass(frozen=True)
-class Hold:
+class EventHold:
     """A campaign that waits because its event changed, and what may be decided of it.
 
     `still_to_come` is whether its own time lies ahead; `moved` is None where it can't move
@@ -49,7 +49,7 @@ class Hold:
     why_not: str = ""
 
 
-def find_hold_on(campaign: Campaign) -> Hold | None:
+def find_hold_on(campaign: Campaign) -> EventHold | None:
     """Return what holds the campaign, or None where no change of an event does."""
     if not is_held(campaign):
         return None
@@ -57,9 +57,9 @@ def find_hold_on(campaign: Campaign) -> Hold | None:
     due = campaign.scheduled_at
     still = due is not None and due > clock.now()
     try:
-        return Hold(change, still, move_with(campaign, change))
+        return EventHold(change, still, move_with(campaign, change))
     except InvalidInput as error:
-        return Hold(change, still, None, error.fields["decision"])
+        return EventHold(change, still, None, error.fields["decision"])
 
 
 def hold_json(campaign: Campaign) -> dict[str, Any] | None:
@@ -165,7 +165,7 @@ def decide_hold(
         )
 
 
-def _kept(hold: Hold) -> dict[str, Any]:
+def _kept(hold: EventHold) -> dict[str, Any]:
     if not hold.still_to_come:
         raise Conflict(
             "Its time has passed while it was held: move it with the event, send it to one of "
@@ -174,7 +174,7 @@ def _kept(hold: Hold) -> dict[str, Any]:
     return {}
 
 
-def _moved(hold: Hold) -> dict[str, Any]:
+def _moved(hold: EventHold) -> dict[str, Any]:
     if hold.moved is None:
         raise InvalidInput({"decision": hold.why_not})
     return {

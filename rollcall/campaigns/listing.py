@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from rollcall.audience.criteria import campaign_criteria
 from rollcall.errors import InvalidInput
 from rollcall.extensions import db
-from rollcall.models import Campaign, CampaignState, Event
+from rollcall.models import Campaign, CampaignEvent, CampaignState, Event
 
 PAGE = 25
 
@@ -88,16 +88,13 @@ def _in_states(
     )
 
 
-def list_campaigns_of_event(organisation_id: int, slug: str, limit: int = PAGE) -> list[Campaign]:
-    """Return the newest campaigns whose criteria choose the event of that slug."""
-    # Criteria are kept as text; a slug has no character that a pattern or JSON would escape.
+def list_campaigns_of_event(event: Event, limit: int = PAGE) -> list[Campaign]:
+    """Return the newest campaigns whose criteria choose people by the event."""
     return list(
         db.session.scalars(
             sa.select(Campaign)
-            .where(
-                Campaign.organisation_id == organisation_id,
-                Campaign.targeting_criteria.contains(f'"{slug}"', autoescape=True),
-            )
+            .join(CampaignEvent, CampaignEvent.campaign_id == Campaign.id)
+            .where(CampaignEvent.event_id == event.id, CampaignEvent.excluded.is_(False))
             .order_by(Campaign.id.desc())
             .limit(limit)
         )

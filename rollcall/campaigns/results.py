@@ -26,7 +26,7 @@ COSTING = (RecipientState.SENT, RecipientState.DELIVERED, RecipientState.IN_DOUB
 
 
 @dataclass(frozen=True)
-class Tally:
+class RecipientCount:
     """A number of recipients that are alike in everything that a result asks for."""
 
     in_estimate: bool
@@ -49,7 +49,7 @@ class Tally:
 class Results:
     """The figures of one campaign, all from one pass over its recipients."""
 
-    def __init__(self, tallies: list[Tally], cost: Decimal, sms_parts: int) -> None:
+    def __init__(self, tallies: list[RecipientCount], cost: Decimal, sms_parts: int) -> None:
         self._tallies = tallies
         self.cost = cost
         self.sms_parts = sms_parts
@@ -77,7 +77,9 @@ class Results:
             )
         )
 
-    def _count(self, key: Callable[[Tally], Any], final_only: bool = False) -> Counter[Any]:
+    def _count(
+        self, key: Callable[[RecipientCount], Any], final_only: bool = False
+    ) -> Counter[Any]:
         counted: Counter[Any] = Counter()
         for tally in self._tallies:
             found = key(tally)
@@ -152,7 +154,7 @@ def campaign_results(campaign_id: int) -> Results:
         .where(Recipient.campaign_id == campaign_id)
         .group_by(*columns)
     )
-    tallies = [Tally(*row) for row in rows]
+    tallies = [RecipientCount(*row) for row in rows]
     cost, parts = db.session.execute(
         sa.select(
             sa.func.coalesce(sa.func.sum(Attempt.cost), Decimal(0)),

@@ -22,7 +22,6 @@ from rollcall.models import (
     RecipientState,
 )
 
-SIMULATOR = "simulator"
 NEEDS_ADDRESS = (
     "An e-mail must name the postal address of whoever sends it, and the organisation has none "
     "yet. An admin gives it in the organisation's settings, or with "
@@ -35,14 +34,14 @@ def schedule_campaign(
     campaign_id: int,
     version: int | None = None,
     *,
-    email_provider: str = SIMULATOR,
+    real_email: bool = False,
 ) -> int:
     """Freeze the audience and put the campaign on the clock, both or neither (C9).
 
     Returns how many people the estimate holds. One that is already scheduled stays as it is.
-    `email_provider` is what carries the installation's e-mails. Raises InvalidInput where the
-    time is missing or past or an e-mail's footer would be incomplete, Conflict from any other
-    state and where what is scheduled is another version than the one that was looked at.
+    `real_email`: the installation's e-mails reach people. Raises InvalidInput where the time is
+    missing or past or an e-mail's footer would be incomplete, Conflict from any other state and
+    where what is scheduled is another version than the one that was looked at.
     """
     campaign = find_campaign(actor.organisation_id, campaign_id)
     if _is_scheduled_so(campaign, version) and campaign.estimated_recipients is not None:
@@ -53,7 +52,7 @@ def schedule_campaign(
         raise InvalidInput(
             {"scheduled_local_time": "This time has passed: choose one that is still to come."}
         )
-    check_footer(campaign, email_provider)
+    check_footer(campaign, real_email)
     try:
         return _freeze_and_schedule(actor, campaign, version)
     except Conflict:
@@ -71,14 +70,14 @@ def _is_scheduled_so(campaign: Campaign, version: int | None) -> bool:
     return version is None or campaign.version in (version, version + 1)
 
 
-def check_footer(campaign: Campaign, email_provider: str) -> None:
+def check_footer(campaign: Campaign, real_email: bool) -> None:
     """Raise InvalidInput for an e-mail to real people below which no postal address would stand.
 
     CAN-SPAM (15 U.S.C. 7704(a)(5)) and Canada's CASL both ask for it. What the simulator
     takes reaches nobody.
     """
     missing = not campaign.organisation.postal_address
-    if campaign.channel == Channel.EMAIL and missing and email_provider != SIMULATOR:
+    if campaign.channel == Channel.EMAIL and missing and real_email:
         raise InvalidInput({"postal_address": NEEDS_ADDRESS})
 
 
@@ -87,7 +86,7 @@ def send_campaign_now(
     campaign_id: int,
     version: int | None = None,
     *,
-    email_provider: str = SIMULATOR,
+    real_email: bool = False,
 ) -> int:
     """Make the campaign due at once and return how many people its estimate holds.
 
@@ -96,7 +95,7 @@ def send_campaign_now(
     draft that asks for it is refused.
     """
     campaign = find_campaign(actor.organisation_id, campaign_id)
-    check_footer(campaign, email_provider)
+    check_footer(campaign, real_email)
     _check_not_after(campaign, clock.now())
     if campaign.state == CampaignState.SCHEDULED and campaign.estimated_recipients is not None:
         people = campaign.estimated_recipients

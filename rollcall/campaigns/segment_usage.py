@@ -14,6 +14,7 @@ from rollcall.extensions import db
 from rollcall.models import (
     AudienceMode,
     Campaign,
+    CampaignSegment,
     CampaignState,
     Segment,
     SegmentSnapshot,
@@ -107,18 +108,22 @@ def find_usage(segment: Segment, compared: int = MOST_COMPARED) -> Usage:
 
 def count_scheduled_by_version(segment: Segment) -> list[VersionUse]:
     """Return on which versions scheduled campaigns stand, the newest first."""
-    # The live version is chosen where the criteria, kept as text with sorted keys, name none.
-    unpinned = Campaign.targeting_criteria.contains(
-        f'"segment":{{"slug":"{segment.slug}","version":null}}', autoescape=True
-    )
     rows = db.session.execute(
         sa.select(
             SegmentVersion.version,
             sa.func.count(),
-            sa.func.sum(sa.case((unpinned, 1), else_=0)),
+            sa.func.sum(sa.case((CampaignSegment.pinned.is_(False), 1), else_=0)),
         )
         .join(SegmentSnapshot, SegmentSnapshot.version_id == SegmentVersion.id)
         .join(Campaign, Campaign.segment_snapshot_id == SegmentSnapshot.id)
+        .outerjoin(
+            CampaignSegment,
+            sa.and_(
+                CampaignSegment.campaign_id == Campaign.id,
+                CampaignSegment.segment_id == segment.id,
+                CampaignSegment.excluded.is_(False),
+            ),
+        )
         .where(Campaign.segment_id == segment.id, Campaign.state == CampaignState.SCHEDULED)
         .group_by(SegmentVersion.version)
         .order_by(SegmentVersion.version.desc())
@@ -139,16 +144,11 @@ def count_scheduled(segment_ids: Sequence[int]) -> dict[int, int]:
 
 def list_excluding(segment: Segment, limit: int = MOST_LISTED) -> list[Campaign]:
     """Return the newest campaigns that leave the segment's people out."""
-    # Criteria are kept as text whose keys are sorted, and a slug has no character that a pattern
-    # or JSON would escape: what stands between these two keys are the excluded segments.
-    pattern = f'%"exclude_segments":[%"slug":"{segment.slug}"%"recent_message_hours":%'
     return list(
         db.session.scalars(
             sa.select(Campaign)
-            .where(
-                Campaign.organisation_id == segment.organisation_id,
-                Campaign.targeting_criteria.like(pattern),
-            )
+            .join(CampaignSegment, CampaignSegment.campaign_id == Campaign.id)
+            .where(CampaignSegment.segment_id == segment.id, CampaignSegment.excluded.is_(True))
             .order_by(Campaign.id.desc())
             .limit(limit)
         )

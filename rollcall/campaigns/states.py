@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from rollcall import clock
 from rollcall.actors import Actor, record
+from rollcall.audience.named import store_campaign_names
 from rollcall.errors import Conflict, NotFound
 from rollcall.extensions import db
 from rollcall.models import Campaign, CampaignState
@@ -124,6 +125,8 @@ def change_state(
     db.session.expire_all()
     if not changed:
         raise _refusal(actor, campaign_id, transition, version)
+    if "targeting_criteria" in values:
+        store_campaign_names(actor.organisation_id, campaign_id, values["targeting_criteria"])
     changes = {"state": (before, transition.target), **(noted or {})}
     record(
         actor,

@@ -15,6 +15,7 @@ from rollcall.cli import (
 from rollcall.cli.alert import alert_commands
 from rollcall.cli.audience import audience_commands
 from rollcall.cli.audit import audit_commands
+from rollcall.cli.backup import backup
 from rollcall.cli.campaign import campaign_commands
 from rollcall.cli.demo import demo_commands
 from rollcall.cli.doctor import doctor
@@ -39,6 +40,7 @@ COMMANDS = (
     alert_commands,
     audience_commands,
     audit_commands,
+    backup,
     campaign_commands,
     demo_commands,
     doctor,

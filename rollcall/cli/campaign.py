@@ -199,13 +199,15 @@ def _read_limits(given: tuple[str, ...]) -> dict[str, Any] | None:
 
 
 def _schedule(actor: Actor, campaign_id: int) -> None:
-    provider = current_app.extensions["rollcall"].email_provider
-    schedule_campaign(actor, campaign_id, email_provider=provider)
+    schedule_campaign(actor, campaign_id, real_email=_sends_real_email())
 
 
 def _send(actor: Actor, campaign_id: int) -> None:
-    provider = current_app.extensions["rollcall"].email_provider
-    send_campaign_now(actor, campaign_id, email_provider=provider)
+    send_campaign_now(actor, campaign_id, real_email=_sends_real_email())
+
+
+def _sends_real_email() -> bool:
+    return current_app.extensions["rollcall"].reaches_people(Channel.EMAIL)
 
 
 @campaign_commands.command("list")

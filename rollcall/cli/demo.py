@@ -45,7 +45,6 @@ def run(host: str, port: int) -> None:
         told = f"In about {seconds:.0f} seconds two campaigns go out by themselves."
     else:
         told = "The two campaigns have gone out; `make demo-reset` starts the story over."
-    db.session.remove()
     try:
         serve_app(app, host, port, 8, greeting=f"Log in as {EMAIL} with {PASSWORD}\n{told}")
     finally:

@@ -18,8 +18,8 @@ from rollcall.plans.reading import read_items
 from rollcall.plans.records import (
     Plan,
     complete_plan,
+    find_event_snapshot,
     find_plan,
-    find_snapshot,
     lock_plan,
     set_plan,
     start_production,
@@ -114,7 +114,7 @@ def complete(event: str, org_slug: str | None, as_email: str | None, as_json: bo
 def snapshot(event: str, org_slug: str | None, as_email: str | None, as_json: bool) -> None:
     """Print the plan of EVENT as it was when production started."""
     actor = acting(org_slug, as_email)
-    taken = find_snapshot(actor.organisation_id, event)
+    taken = find_event_snapshot(actor.organisation_id, event)
     plan = find_plan(actor.organisation_id, event)
     at = say_time(taken.taken_at, plan.event.timezone)
     lines = [f"The plan of {plan.event.name}, as of {at}, for {say_people(taken.people)}:"]

@@ -6,11 +6,13 @@ from flask import current_app
 from rollcall.actors import Actor
 from rollcall.cli.common import Failure, acting, acting_options, command_group, emit, json_option
 from rollcall.models import Channel
+from rollcall.providers.registry import provider_for
 from rollcall.sending.providers import (
     check_provider,
     inbound_address,
     list_providers,
     read_provider,
+    reports_address,
 )
 from rollcall.sending.trial import describe_answer, send_trial
 
@@ -29,11 +31,17 @@ def list_(as_json: bool) -> None:
     settings = current_app.extensions["rollcall"]
     lines, documents = [], []
     for one in list_providers(settings):
-        address = inbound_address(settings, one.name)
-        documents.append({**one.to_json(), "inbound_address": address})
+        provider = provider_for(settings, one.channel)
+        addresses = {
+            "inbound_address": inbound_address(settings, provider),
+            "receipts_address": reports_address(settings, provider),
+        }
+        urls = {name: address.url if address else None for name, address in addresses.items()}
+        documents.append({**one.to_json(), **urls})
         lines.append(f"{one.channel:<5}  {one.declaration.label}  {one.sentence}")
-        if address:
-            lines.append(f"       replies are to come to {address}")
+        for what, url in zip(("replies", "receipts"), urls.values(), strict=True):
+            if url:
+                lines.append(f"       {what} are to come to {url}")
     emit(documents, as_json, lines)
 
 

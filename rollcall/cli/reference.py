@@ -24,7 +24,8 @@ def _section(command: click.Command, path: str) -> Iterator[str]:
     if isinstance(command, click.Group):
         yield from ("", f"## {path}", "", (command.help or "").strip())
         for name in sorted(command.commands):
-            yield from _section(command.commands[name], f"{path} {name}")
+            typed = "" if name == getattr(command, "unnamed", None) else f" {name}"
+            yield from _section(command.commands[name], f"{path}{typed}")
         return
     arguments = [p.make_metavar(_context(command)) for p in command.params if _is_argument(p)]
     yield from ("", f"### `{' '.join([path, *arguments])}`", "", (command.help or "").strip())

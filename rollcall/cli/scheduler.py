@@ -7,6 +7,7 @@ from flask import current_app
 from flask.app import Flask
 
 from rollcall.cli.common import command_group
+from rollcall.extensions import db
 from rollcall.scheduler import start
 
 
@@ -26,6 +27,7 @@ def run() -> None:
     # waiting thread holds the event's own lock, and then neither goes on.
     signal.pthread_sigmask(signal.SIG_BLOCK, asked)
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    db.session.remove()
     scheduler = start(app)
     click.echo("Looking for due campaigns; Ctrl-C to stop.")
     signal.sigwait(asked)

@@ -9,7 +9,7 @@ from flask import Flask
 
 from rollcall.demo.story import REGISTERED, SCANNED_UNTIL, Story
 from rollcall.events.attendance import cancel_attendance, record_attendance
-from rollcall.extensions import db
+from rollcall.extensions import db, pause
 from rollcall.models import Attendance, Channel, Source
 from rollcall.people.consent import opt_out_person
 from rollcall.people.records import block_person
@@ -33,7 +33,8 @@ def _arrive(app: Flask, story: Story, seconds: float, stop: threading.Event) -> 
             waiting = _not_yet_there(story)
             steps = max(1, int(seconds / STEP_SECONDS))
             size = -(-len(waiting) // steps)
-            while waiting and not stop.wait(STEP_SECONDS):
+            while waiting and not stop.is_set():
+                pause(STEP_SECONDS)
                 arriving, waiting = waiting[:size], waiting[size:]
                 record_attendance(story.actor, story.event_id, arriving, Source.QR_SCAN)
         except Exception:

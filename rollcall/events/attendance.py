@@ -18,7 +18,7 @@ from rollcall.people.arrivals import take_in_people
 from rollcall.people.details import PERSON_FIELDS, CheckedPerson, PersonDraft, check_person
 from rollcall.people.importing.registrations import Withdrawal, attend, withdraw
 from rollcall.people.reading.errors import UnreadableValue
-from rollcall.people.reading.statuses import Standing, read_standing
+from rollcall.people.reading.statuses import AttendanceStatus, read_status
 from rollcall.people.records import LARGEST_ID, default_country, find_person
 
 MOST_AT_ONCE = 20_000
@@ -173,10 +173,10 @@ def _read_row(index: int, given: Mapping[str, Any] | int, country: str) -> _Row:
 def _read_status(text: str) -> str:
     """Return `cancelled` or `refunded`, or nothing for somebody who attends."""
     try:
-        standing = read_standing(text)
+        standing = read_status(text)
     except UnreadableValue as error:
         raise InvalidInput({"status": f"{error.reason}."}) from error
-    if standing in (Standing.ATTENDING, Standing.CHECKED_IN):
+    if standing in (AttendanceStatus.ATTENDING, AttendanceStatus.CHECKED_IN):
         return ""
     if standing in WITHDRAWN:
         return str(standing)

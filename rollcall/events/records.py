@@ -1,9 +1,8 @@
 """Events: created, edited, found and listed."""
 
-import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,11 +17,10 @@ from rollcall.extensions import db, write
 from rollcall.models import Event, Organisation
 from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_moment_cursor, write_cursor
 from rollcall.people.reading.cells import clean_cell
+from rollcall.text import check_slug, free_slug
 from rollcall.walltime import resolve_wall_time
 
-LONGEST_SLUG = 80
 LONGEST_TEXT = 200
-_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True)
@@ -55,11 +53,12 @@ class EventLine:
 def create_event(actor: Actor, draft: EventDraft) -> int:
     """Store a new event and return its id; raises InvalidInput naming every field that is wrong."""
     values = event_values(actor.organisation_id, draft)
-    slug = _check_slug(draft)
+    slug = check_slug(draft.slug.strip()) if draft.slug.strip() else ""
     try:
         with write():
-            slug = slug or _free_slug(actor.organisation_id, values["name"])
-            if _is_taken(actor.organisation_id, slug):
+            is_taken = partial(_is_taken, actor.organisation_id)
+            slug = slug or free_slug(values["name"], "event", is_taken)
+            if is_taken(slug):
                 raise _slug_taken(slug)
             event = Event(
                 organisation_id=actor.organisation_id,
@@ -168,15 +167,6 @@ def _read_time(
         return None
 
 
-def _check_slug(draft: EventDraft) -> str:
-    slug = draft.slug.strip()
-    if slug and (len(slug) > LONGEST_SLUG or not _SLUG.fullmatch(slug)):
-        raise InvalidInput(
-            {"slug": f"Use small letters, digits and single hyphens, at most {LONGEST_SLUG}."}
-        )
-    return slug
-
-
 def _slug_taken(slug: str) -> InvalidInput:
     return InvalidInput({"slug": f"There is an event {slug!r} already; choose another slug."})
 
@@ -186,18 +176,8 @@ def _is_taken(organisation_id: int, slug: str) -> bool:
     return bool(db.session.scalar(sa.select(here)))
 
 
-def _free_slug(organisation_id: int, name: str) -> str:
-    """Make a slug of the name, with a number at its end where there is such an event already."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    base = re.sub(r"[^a-z0-9]+", "-", plain)[: LONGEST_SLUG - 8].strip("-") or "event"
-    slug, number = base, 1
-    while _is_taken(organisation_id, slug):
-        number += 1
-        slug = f"{base}-{number}"
-    return slug
-
-
 def audited_event(event: Event) -> dict[str, Any]:
+    """Return what the audit trail is told of an event."""
     return {
         "slug": event.slug,
         "name": event.name,

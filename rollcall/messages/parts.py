@@ -13,6 +13,8 @@ from typing import Literal, NamedTuple
 
 import regex
 
+from rollcall.text import normalize
+
 Encoding = Literal["GSM-7", "UCS-2"]
 
 GSM_BASIC = (
@@ -158,6 +160,6 @@ def _name(foreign: list[str]) -> str:
 
 
 def _suggest(cluster: str) -> str | None:
-    composed = unicodedata.normalize("NFC", cluster)
+    composed = normalize("NFC", cluster)
     plain = "".join(_SAME_IN_GSM.get(character, character) for character in composed)
     return plain if _GSM_TEXT.fullmatch(plain) else None

@@ -65,6 +65,8 @@ _USUALLY_MEANT = {
 _PLACEHOLDER = re.compile(
     rf"%%([^\W\d_](?:[\w .-]{{0,38}}\w)?|\s+(?:{'|'.join(_VALUES)})\s+)%%", re.IGNORECASE
 )
+# What is nearest takes a while to find, and nobody reads the twenty-first explanation.
+_MOST_EXPLAINED = 20
 _HASH_IN_LINK = re.compile(r"%%HASH%%", re.IGNORECASE)
 
 
@@ -94,21 +96,31 @@ class Template:
 
 
 def find_unknown_placeholders(text: str) -> list[UnknownPlaceholder]:
-    """List the placeholders that do not exist, each once, in the order of the text."""
+    """List the placeholders that do not exist, each once, in the order of the text.
+
+    Only the first twenty come with what is probably meant.
+    """
     written = dict.fromkeys(
         found[0] for found in _PLACEHOLDER.finditer(text) if found[1].upper() not in _VALUES
     )
-    return [UnknownPlaceholder(placeholder, _nearest(placeholder)) for placeholder in written]
+    return [
+        UnknownPlaceholder(one, _nearest(one) if place < _MOST_EXPLAINED else None)
+        for place, one in enumerate(written)
+    ]
 
 
 def compile_template(text: str, field: str = "message") -> Template:
     """Cut a text at its placeholders, once for a whole campaign.
 
-    Raises InvalidInput under `field`, naming each unknown placeholder and the one probably meant.
+    Raises InvalidInput under `field`, naming the unknown placeholders (the first of many) and
+    for each the one probably meant.
     """
     unknown = find_unknown_placeholders(text)
     if unknown:
-        raise InvalidInput({field: " ".join(_explain(placeholder) for placeholder in unknown)})
+        said = [_explain(placeholder) for placeholder in unknown[:_MOST_EXPLAINED]]
+        if len(unknown) > _MOST_EXPLAINED:
+            said.append(f"{len(unknown) - _MOST_EXPLAINED:,} more do not exist either.")
+        raise InvalidInput({field: " ".join(said)})
     literals_and_names = _PLACEHOLDER.split(text)
     names = [name.upper() for name in literals_and_names[1::2]]
     pieces: list[str | _Value] = list(literals_and_names)

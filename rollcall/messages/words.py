@@ -9,6 +9,8 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from rollcall.text import normalize
+
 STOP, START, HELP, UNCLEAR, OTHER = "stop", "start", "help", "unclear", "other"
 
 # As carriers have them, each also in several pieces: "opt out", "S T O P".
@@ -133,8 +135,8 @@ def read_text(text: str) -> ReadText:
 
 def fold_text(text: str) -> str:
     """Return the words of a text alone: lower case, no accents, signs or emoji, single spaces."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    apart = unicodedata.normalize("NFKD", folded)
+    folded = normalize("NFKC", text).casefold()
+    apart = normalize("NFKD", folded)
     # What is not seen (joiners, soft hyphens, direction marks) parts no word either.
     seen = (letter for letter in apart if unicodedata.category(letter) not in ("Mn", "Me", "Cf"))
     return " ".join(_NO_WORDS.sub(" ", _APOSTROPHES.sub("", "".join(seen))).split())

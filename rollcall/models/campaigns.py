@@ -221,6 +221,52 @@ class Campaign(Model):
         return AudienceMode.REPROCESS if self.is_dry_run and not mode.computes_again else mode
 
 
+class CampaignEvent(Model):
+    """An event that a campaign's criteria choose people by, or leave out."""
+
+    __tablename__ = "campaign_event"
+    __table_args__ = (sa.Index("ix_campaign_event_event_id", "event_id"),)
+
+    campaign_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True
+    )
+    event_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("event.id", ondelete="CASCADE"), primary_key=True
+    )
+    excluded: Mapped[bool] = mapped_column(primary_key=True)
+
+
+class CampaignSegment(Model):
+    """A segment that a campaign's criteria stand on, or leave out."""
+
+    __tablename__ = "campaign_segment"
+    __table_args__ = (sa.Index("ix_campaign_segment_segment_id", "segment_id"),)
+
+    campaign_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True
+    )
+    segment_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("segment.id", ondelete="CASCADE"), primary_key=True
+    )
+    excluded: Mapped[bool] = mapped_column(primary_key=True)
+    pinned: Mapped[bool] = mapped_column()  # to one version, rather than the live one
+
+
+class CampaignExclusion(Model):
+    """An earlier campaign whose people a campaign's criteria leave out."""
+
+    __tablename__ = "campaign_exclusion"
+    __table_args__ = (sa.Index("ix_campaign_exclusion_excluded_id", "excluded_id"),)
+
+    campaign_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True
+    )
+    excluded_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True
+    )
+    who: Mapped[str] = mapped_column(sa.String(10), primary_key=True)  # see `Reached`
+
+
 class Recipient(Model):
     """One person in a campaign: in which of its two lists, and what became of the message.
 
@@ -289,12 +335,12 @@ class Attempt(Model):
     __table_args__ = (
         sa.Index("ix_attempt_campaign_id", "campaign_id", "person_id"),
         sa.Index("ix_attempt_person_id", "person_id", "started_at"),
-        # An SMSC's receipt names its own id and nothing of ours.
+        # Some receipts name the provider's own id of the message and nothing of ours.
         sa.Index(
-            "ix_attempt_smpp",
+            "ix_attempt_provider_message_id",
             "provider_message_id",
-            sqlite_where=sa.text("provider = 'smpp'"),
-            postgresql_where=sa.text("provider = 'smpp'"),
+            sqlite_where=sa.text("provider_message_id IS NOT NULL"),
+            postgresql_where=sa.text("provider_message_id IS NOT NULL"),
         ),
     )
 

@@ -61,6 +61,21 @@ class SegmentVersion(Model):
     created_by: Mapped[StaffMember | None] = relationship()
 
 
+class SegmentVersionEvent(Model):
+    """An event that a version's criteria choose people by, or leave out."""
+
+    __tablename__ = "segment_version_event"
+    __table_args__ = (sa.Index("ix_segment_version_event_event_id", "event_id"),)
+
+    version_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("segment_version.id", ondelete="CASCADE"), primary_key=True
+    )
+    event_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("event.id", ondelete="CASCADE"), primary_key=True
+    )
+    excluded: Mapped[bool] = mapped_column(primary_key=True)
+
+
 class SegmentListing(Model):
     """One person of a static segment's version."""
 

@@ -80,7 +80,7 @@ class Alert(Model):
     closed_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("staff_member.id"))
 
 
-class Meaning(enum.StrEnum):
+class InboundMeaning(enum.StrEnum):
     """What an inbound message asks for."""
 
     STOP = "stop"
@@ -118,7 +118,7 @@ class InboundMessage(Model):
     address: Mapped[str] = mapped_column(Key)  # who wrote
     to_address: Mapped[str] = mapped_column(sa.String(120), default="")
     text: Mapped[str] = mapped_column(sa.Text)
-    meaning: Mapped[Meaning] = mapped_column(sa.String(10))
+    meaning: Mapped[InboundMeaning] = mapped_column(sa.String(10))
     person_id: Mapped[int | None] = mapped_column(sa.ForeignKey("person.id", ondelete="SET NULL"))
     received_at: Mapped[datetime] = mapped_column(UTCDateTime)
     # What staff made of an unclear one: "stop" or "ignored".
@@ -139,4 +139,5 @@ class EarlyReceipt(Model):
     status: Mapped[str] = mapped_column(sa.String(20))
     error_code: Mapped[str] = mapped_column(sa.String(40), default="")
     error_text: Mapped[str] = mapped_column(sa.String(300), default="")
+    opted_out: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     received_at: Mapped[datetime] = mapped_column(UTCDateTime)

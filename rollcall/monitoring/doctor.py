@@ -8,12 +8,9 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
 from rollcall import clock
@@ -21,23 +18,22 @@ from rollcall.config import Settings
 from rollcall.extensions import db
 from rollcall.models import Channel
 from rollcall.monitoring.doctor_sending import examine_sending
+from rollcall.monitoring.doctor_tables import TABLES, examine_tables
 from rollcall.monitoring.doctor_trail import examine_trail
-from rollcall.monitoring.findings import Line, good, mend
-from rollcall.providers.registry import channels_of, provider_for
+from rollcall.monitoring.findings import CheckResult, good, mend
+from rollcall.providers.http_line import is_loopback
+from rollcall.providers.registry import channels_of, provider_for, providers_in_use
 
-MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 LEAST_FREE = 500 * 1024 * 1024  # bytes
 SHORTEST_KEY = 16  # characters
 MOST_DIFFERENCE = 2.0  # seconds between the database's clock and ours
-TABLES = "tables"
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
 class Examination:
     """All that was looked at."""
 
-    lines: list[Line]
+    lines: list[CheckResult]
 
     @property
     def healthy(self) -> bool:
@@ -58,7 +54,7 @@ def examine(settings: Settings) -> Examination:
     return Examination([*lines, *_check_providers(settings)])
 
 
-def _check_secret_key(settings: Settings) -> Iterable[Line]:
+def _check_secret_key(settings: Settings) -> Iterable[CheckResult]:
     if settings.secret_key is None and not settings.demo:
         yield mend(
             "SECRET_KEY",
@@ -81,12 +77,12 @@ def _check_secret_key(settings: Settings) -> Iterable[Line]:
         yield good("SECRET_KEY", "It is set." if settings.secret_key else "A demo needs none.")
 
 
-def _check_public_url(settings: Settings) -> Iterable[Line]:
+def _check_public_url(settings: Settings) -> Iterable[CheckResult]:
     parts = urlsplit(settings.public_url)
     outside = _why_outside(settings)
     if not outside:
         yield good("PUBLIC_URL", f"{settings.public_url}; nobody outside needs to reach it.")
-    elif not parts.hostname or parts.hostname in LOOPBACK:
+    elif not parts.hostname or is_loopback(parts.hostname):
         yield mend(
             "PUBLIC_URL",
             f"{settings.public_url} is reached from this machine only, but {outside}.",
@@ -104,22 +100,21 @@ def _check_public_url(settings: Settings) -> Iterable[Line]:
 
 def _why_outside(settings: Settings) -> str:
     """Return what comes in from outside, or nothing where all that we speak to is right here."""
-    if settings.email_provider != "simulator":
+    if settings.reaches_people(Channel.EMAIL):
         return "e-mails hold links for unsubscribing"
-    if settings.sms_provider == "twilio":
-        return "Twilio reports there what became of messages, and who wrote STOP"
-    gateway = urlsplit(settings.kannel.url).hostname
-    if settings.sms_provider == "kannel" and gateway not in (*LOOPBACK, None):
-        return "Kannel reports there what became of messages, and who wrote STOP"
+    provider = provider_for(settings, Channel.SMS)
+    far = provider.host is not None and not is_loopback(provider.host)
+    if provider.declaration.routes and far:
+        label = provider.declaration.label
+        return f"{label} reports there what became of messages, and who wrote STOP"
     return ""
 
 
-def _real_channels(settings: Settings) -> list[str]:
-    chosen = {"sms": settings.sms_provider, "email": settings.email_provider}
-    return [channel for channel, name in chosen.items() if name != "simulator"]
+def _real_channels(settings: Settings) -> list[Channel]:
+    return [channel for channel in Channel if settings.reaches_people(channel)]
 
 
-def _check_folder(settings: Settings) -> Iterable[Line]:
+def _check_folder(settings: Settings) -> Iterable[CheckResult]:
     folder = settings.instance_path
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-") as written:
@@ -140,11 +135,11 @@ def _check_folder(settings: Settings) -> Iterable[Line]:
         yield good("instance folder", said)
 
 
-def _check_database(settings: Settings) -> list[Line]:
+def _check_database(settings: Settings) -> list[CheckResult]:
     kind = urlsplit(settings.database_url).scheme.partition("+")[0]
     name = "SQLite" if kind == "sqlite" else "PostgreSQL"
     try:
-        current = _current_revisions()
+        tables = examine_tables()
         difference = _clock_difference() if name == "PostgreSQL" else 0.0
     except DBAPIError as error:
         said = (str(error.orig).strip() or "no reason given").splitlines()[0]
@@ -155,7 +150,7 @@ def _check_database(settings: Settings) -> list[Line]:
                 "Start it, or correct DATABASE_URL.",
             )
         ]
-    lines = [good("database", f"{name} answers."), _judge_revisions(current)]
+    lines = [good("database", f"{name} answers."), *tables]
     if abs(difference) > MOST_DIFFERENCE:
         lines.append(
             mend(
@@ -169,11 +164,6 @@ def _check_database(settings: Settings) -> list[Line]:
     return lines
 
 
-def _current_revisions() -> set[str]:
-    with db.engine.connect() as connection:
-        return set(MigrationContext.configure(connection).get_current_heads())
-
-
 def _clock_difference() -> float:
     """Return how many seconds the database is ahead of us, as near as one question can tell."""
     with db.engine.connect() as connection:
@@ -184,23 +174,9 @@ def _clock_difference() -> float:
     return (theirs - (before + (after - before) / 2)).total_seconds()
 
 
-def _judge_revisions(current: set[str]) -> Line:
-    heads = set(ScriptDirectory(str(MIGRATIONS)).get_heads())
-    if current == heads:
-        return good(TABLES, "They are as this version needs them.")
-    if not current:
-        return mend(TABLES, "There are none yet.", "Create them: flask db upgrade")
-    return mend(
-        TABLES,
-        f"They are of another version ({', '.join(sorted(current))}).",
-        "Take a backup, then bring them up to date: flask db upgrade",
-    )
-
-
-def _check_providers(settings: Settings) -> Iterable[Line]:
-    for name in dict.fromkeys((settings.sms_provider, settings.email_provider)):
-        channels = channels_of(settings, name)
-        provider = provider_for(settings, Channel(channels[0]))
+def _check_providers(settings: Settings) -> Iterable[CheckResult]:
+    for provider in providers_in_use(settings):
+        channels = channels_of(settings, provider.name)
         subject = f"{provider.declaration.label} ({' and '.join(channels)})"
         for finding in provider.check():
             if finding.ok:
@@ -209,7 +185,7 @@ def _check_providers(settings: Settings) -> Iterable[Line]:
                 yield mend(subject, finding.text, "Then look again: flask provider check")
 
 
-def _guarded(subject: str, look: Callable[[], Iterable[Line]]) -> list[Line]:
+def _guarded(subject: str, look: Callable[[], Iterable[CheckResult]]) -> list[CheckResult]:
     """Return what a look at the database found, also where that breaks off in the middle."""
     try:
         return list(look())

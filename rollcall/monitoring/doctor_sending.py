@@ -18,7 +18,7 @@ from rollcall.models import (
     Organisation,
     ProviderState,
 )
-from rollcall.monitoring.findings import Line, good, mend
+from rollcall.monitoring.findings import CheckResult, good, mend
 from rollcall.sending.claims import BEGUN
 from rollcall.sending.installation import mark_file, read_mark_outside
 from rollcall.sending.providers import list_providers
@@ -28,17 +28,17 @@ from rollcall.wording import say_count
 PATIENCE = timedelta(minutes=1)
 
 
-def examine_sending(settings: Settings) -> Iterable[Line]:
+def examine_sending(settings: Settings) -> Iterable[CheckResult]:
     """Look at the send mark, the scheduler, the providers' state, alerts and organisations."""
     yield _check_mark(settings)
     yield _check_scheduler()
     yield from _check_provider_states(settings)
     yield from _check_alerts()
-    if settings.email_provider != "simulator":
+    if settings.reaches_people(Channel.EMAIL):
         yield from _check_postal_addresses()
 
 
-def _check_mark(settings: Settings) -> Line:
+def _check_mark(settings: Settings) -> CheckResult:
     row = db.session.get(Installation, 1)
     if row is None:
         return good("send mark", "Nothing has been sent yet.")
@@ -79,7 +79,7 @@ def _is_readable(settings: Settings, uuid: str) -> bool:
     return read_mark_outside(settings, uuid).at is not None
 
 
-def _check_scheduler() -> Line:
+def _check_scheduler() -> CheckResult:
     late = clock.now() - PATIENCE
     held = db.session.scalar(sa.select(Installation.held_at).where(Installation.id == 1))
     overdue = db.session.scalars(
@@ -109,7 +109,7 @@ def _check_scheduler() -> Line:
     )
 
 
-def _check_provider_states(settings: Settings) -> Iterable[Line]:
+def _check_provider_states(settings: Settings) -> Iterable[CheckResult]:
     known = set(db.session.scalars(sa.select(ProviderState.name)))
     for one in list_providers(settings):
         # What is missing in the settings is what its own check says.
@@ -122,7 +122,7 @@ def _check_provider_states(settings: Settings) -> Iterable[Line]:
             yield good(subject, one.sentence)
 
 
-def _check_alerts() -> Iterable[Line]:
+def _check_alerts() -> Iterable[CheckResult]:
     open_alerts = list_all_open_alerts()
     if not open_alerts:
         yield good("alerts", "None is open.")
@@ -133,7 +133,7 @@ def _check_alerts() -> Iterable[Line]:
         yield mend("alerts", f"{more} are open.", "All of them: flask alert list")
 
 
-def _check_postal_addresses() -> Iterable[Line]:
+def _check_postal_addresses() -> Iterable[CheckResult]:
     without = db.session.scalars(
         sa.select(Organisation.slug)
         .where(Organisation.postal_address == "")

@@ -10,7 +10,7 @@ from rollcall.accounts.audit_chain import verify_chain
 from rollcall.accounts.lookups import list_organisations
 from rollcall.extensions import db
 from rollcall.models import StaffMail
-from rollcall.monitoring.findings import Line, good, mend
+from rollcall.monitoring.findings import CheckResult, good, mend
 from rollcall.wording import say_count
 
 FOLLOWED = 1_000  # entries of each organisation
@@ -18,7 +18,7 @@ FOLLOWED = 1_000  # entries of each organisation
 PATIENCE = timedelta(minutes=10)
 
 
-def examine_trail() -> Iterable[Line]:
+def examine_trail() -> Iterable[CheckResult]:
     """Follow the end of each organisation's chain, and look for e-mails that do not go out."""
     for organisation in list_organisations():
         report = verify_chain(organisation.id, last=FOLLOWED)
@@ -31,7 +31,7 @@ def examine_trail() -> Iterable[Line]:
     yield _check_mails()
 
 
-def _check_mails() -> Line:
+def _check_mails() -> CheckResult:
     late = (StaffMail.ended_at.is_(None), StaffMail.created_at <= clock.now() - PATIENCE)
     waiting = db.session.scalar(sa.select(sa.func.count()).select_from(StaffMail).where(*late))
     if not waiting:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Line:
+class CheckResult:
     """One thing that was looked at: whether it is in order, and else how to mend it."""
 
     subject: str
@@ -21,11 +21,11 @@ class Line:
         return {"subject": self.subject, "ok": self.ok, "text": self.text, "mend": self.mend}
 
 
-def good(subject: str, text: str) -> Line:
+def good(subject: str, text: str) -> CheckResult:
     """Return a line for what is in order."""
-    return Line(subject, True, text)
+    return CheckResult(subject, True, text)
 
 
-def mend(subject: str, text: str, how: str) -> Line:
+def mend(subject: str, text: str, how: str) -> CheckResult:
     """Return a line for what must be mended, and how."""
-    return Line(subject, False, text, how)
+    return CheckResult(subject, False, text, how)

@@ -21,7 +21,7 @@ from rollcall.models import Organisation, Source
 from rollcall.people.importing import runs
 from rollcall.people.importing.intake import BATCH_ROWS, PeopleIntake
 from rollcall.people.importing.purchases import PurchaseIntake
-from rollcall.people.importing.runs import Tally
+from rollcall.people.importing.runs import RowCounts
 from rollcall.people.importing.statistics import FreshStatistics
 from rollcall.people.reading.errors import UnreadableFile, as_sentence
 from rollcall.people.reading.lines import BinaryFile
@@ -200,7 +200,7 @@ def _store_batches(
     run_id: int,
     table: Table,
     rows: Iterable[Row | Rejection],
-    take_in: Callable[[list[Row]], Tally],
+    take_in: Callable[[list[Row]], RowCounts],
     on_progress: Progress | None,
 ) -> None:
     """Store the rows batch by batch; each is read before its transaction and stored within."""

@@ -14,8 +14,8 @@ from rollcall.models import (
     Attempt,
     Campaign,
     Channel,
+    InboundMeaning,
     InboundMessage,
-    Meaning,
     Person,
     StaffMember,
 )
@@ -27,14 +27,16 @@ from rollcall.text import fold
 STOPPED, IGNORED = "stop", "ignored"
 # As staff give them, and as they are stored.
 DECISIONS: Mapping[str, str] = {"stop": STOPPED, "ignore": IGNORED}
-DECIDABLE = (Meaning.UNCLEAR, Meaning.OTHER)
+DECIDABLE = (InboundMeaning.UNCLEAR, InboundMeaning.OTHER)
 GIVEN = {stored: given for given, stored in DECISIONS.items()}
 SAID = {STOPPED: "opted them out", IGNORED: "found that it is not a stop"}
 
 # Written out, because the index holds these messages only.
 _UNDECIDED = sa.text("inbound_message.meaning = 'unclear' AND inbound_message.decision IS NULL")
 
-_DECIDED = sa.or_(InboundMessage.meaning != Meaning.UNCLEAR, InboundMessage.decision.is_not(None))
+_DECIDED = sa.or_(
+    InboundMessage.meaning != InboundMeaning.UNCLEAR, InboundMessage.decision.is_not(None)
+)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from rollcall.models import (
     Channel,
     ConsentChange,
     Event,
+    InboundMeaning,
     InboundMessage,
-    Meaning,
     Person,
     PersonFacts,
     Purchase,
@@ -77,7 +77,7 @@ class ReplyLine:
 
     received_at: datetime
     text: str
-    meaning: Meaning
+    meaning: InboundMeaning
     decision: str | None
 
 

@@ -16,7 +16,7 @@ from rollcall.people.reading.cells import clean_cell
 from rollcall.plans.changes import Change, Step, replay, steps_of
 from rollcall.plans.items import ItemKind, PlanItems, items_of_json
 from rollcall.plans.snapshot import find_plan_snapshot
-from rollcall.plans.states import change_state, require_action, require_version
+from rollcall.plans.states import change_plan_state, require_action, require_version
 from rollcall.plans.stored import find_row, locked_row
 
 LONGEST_REASON = 500
@@ -62,7 +62,7 @@ def amend_plan(
                 before={"kind": row.kind, "slug": row.slug, "field": row.field, "is": row.before},
                 after={"is": row.after, "reason": reason},
             )
-        change_state(plan, "amend")
+        change_plan_state(plan, "amend")
         return [row.id for row in rows]
 
 

@@ -22,7 +22,7 @@ from rollcall.plans.items import (
     PlanItems,
     Recipe,
 )
-from rollcall.text import LONGEST_SLUG, check_slug, make_slug
+from rollcall.text import check_slug, free_slug
 
 MOST_ITEMS = 200  # of each kind
 LONGEST_NAME = 200
@@ -159,12 +159,8 @@ class _Reading:
                     f"There is another {self.kind.label} {item.slug!r}; choose another slug."
                 )
             return item
-        base = make_slug(item.name) or self.kind.value.replace("_", "-")
-        slug, number = base, 1
-        while slug in taken:
-            number += 1
-            end = f"-{number}"
-            slug = base[: LONGEST_SLUG - len(end)].rstrip("-") + end
+        otherwise, others = self.kind.value.replace("_", "-"), set(taken)
+        slug = free_slug(item.name, otherwise, others.__contains__)
         return replace(item, slug=slug)
 
     def _read_name(self, row: Mapping[str, Any], path: str, recipe: Recipe | None) -> str:

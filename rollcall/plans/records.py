@@ -19,7 +19,7 @@ from rollcall.plans.amendments import steps_of_plan
 from rollcall.plans.changes import Difference, difference, replay
 from rollcall.plans.items import PlanItems, items_of_json
 from rollcall.plans.snapshot import capture_plan_snapshot, find_plan_snapshot
-from rollcall.plans.states import change_state, require_action, require_version
+from rollcall.plans.states import change_plan_state, require_action, require_version
 from rollcall.plans.stored import FIRST_VERSION, find_row, load_items, locked_row, replace_items
 
 
@@ -82,7 +82,7 @@ def find_plan(organisation_id: int, event_key: int | str) -> Plan:
     )
 
 
-def find_snapshot(organisation_id: int, event_key: int | str) -> PlanSnapshot:
+def find_event_snapshot(organisation_id: int, event_key: int | str) -> PlanSnapshot:
     """Return the snapshot of an event's plan; raises NotFound while there is none."""
     plan = find_plan(organisation_id, event_key)
     if plan.snapshot is None:
@@ -167,7 +167,7 @@ def _act(
         done: dict[str, Any] | None = before_change(plan) if before_change else {}
         if done is None:
             return
-        change_state(plan, action)
+        change_plan_state(plan, action)
         record(
             actor,
             f"plan.{action}",

@@ -16,7 +16,7 @@ from rollcall.models.plans import PlanState as S
 
 
 @dataclass(frozen=True)
-class Transition:
+class PlanTransition:
     """From which state an action is allowed, where it leads, and how a refusal says it."""
 
     source: PlanState
@@ -24,13 +24,13 @@ class Transition:
     refusal: str
 
 
-TRANSITIONS: dict[str, Transition] = {
-    "edit": Transition(S.DRAFT, S.DRAFT, "it can't be edited"),
-    "lock": Transition(S.DRAFT, S.LOCKED, "it can't be locked"),
-    "unlock": Transition(S.LOCKED, S.DRAFT, "it can't be unlocked"),
-    "start": Transition(S.LOCKED, S.IN_PRODUCTION, "production can't be started"),
-    "amend": Transition(S.IN_PRODUCTION, S.IN_PRODUCTION, "it can't be amended"),
-    "complete": Transition(S.IN_PRODUCTION, S.COMPLETED, "it can't be completed"),
+TRANSITIONS: dict[str, PlanTransition] = {
+    "edit": PlanTransition(S.DRAFT, S.DRAFT, "it can't be edited"),
+    "lock": PlanTransition(S.DRAFT, S.LOCKED, "it can't be locked"),
+    "unlock": PlanTransition(S.LOCKED, S.DRAFT, "it can't be unlocked"),
+    "start": PlanTransition(S.LOCKED, S.IN_PRODUCTION, "production can't be started"),
+    "amend": PlanTransition(S.IN_PRODUCTION, S.IN_PRODUCTION, "it can't be amended"),
+    "complete": PlanTransition(S.IN_PRODUCTION, S.COMPLETED, "it can't be completed"),
 }
 
 STATE_WORDS = {
@@ -57,14 +57,14 @@ CHANGED_MEANWHILE = (
 )
 
 
-def is_allowed(action: str, state: PlanState | str) -> bool:
+def is_plan_action_allowed(action: str, state: PlanState | str) -> bool:
     """Return whether the table allows the action from this state."""
     return state == TRANSITIONS[action].source
 
 
 def require_action(action: str, state: PlanState | str) -> None:
     """Raise Conflict, in a sentence that names the state, unless the table allows the action."""
-    if is_allowed(action, state):
+    if is_plan_action_allowed(action, state):
         return
     words = STATE_WORDS[S(state)]
     hint = _HINTS.get((action, S(state)))
@@ -78,7 +78,7 @@ def require_version(plan_version: int, version: int | None) -> None:
         raise Conflict(CHANGED_MEANWHILE)
 
 
-def change_state(plan: EventPlan, action: str) -> None:
+def change_plan_state(plan: EventPlan, action: str) -> None:
     """Do the action to a plan inside the caller's transaction; its version goes up by one.
 
     Raises Conflict when its state does not allow it any more; then nothing has changed.

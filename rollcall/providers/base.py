@@ -1,8 +1,7 @@
-"""What a provider is: something that carries messages and says truthfully what became of each."""
+"""What goes to a provider and what comes back: messages, outcomes, receipts, replies."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 
@@ -81,7 +80,8 @@ class Receipt:
     """What a provider reports later of a message that it took.
 
     `status` is "sent" (a carrier took it), "delivered" or "failed". The message is named by our
-    own `reference`, or where that does not come back by the provider's id.
+    own `reference`, or where that does not come back by the provider's id. `opted_out`: the
+    carrier has the address on its own stop list.
     """
 
     status: str
@@ -89,16 +89,21 @@ class Receipt:
     provider_message_id: str | None = None
     error_code: str = ""
     error_text: str = ""
+    opted_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """A message that somebody sent to one of our numbers. `message_id` is the provider's."""
+    """A message that somebody sent to one of our numbers. `message_id` is the provider's.
+
+    `answered`: the carrier has answered it by itself, as some do to STOP and HELP.
+    """
 
     message_id: str
     address: str
     to_address: str
     text: str
+    answered: bool = False
 
 
 Sink = Callable[[Receipt | Inbound], None]
@@ -110,23 +115,6 @@ class Finding:
 
     ok: bool
     text: str
-
-
-@dataclass(frozen=True)
-class Declaration:
-    """What a provider says of itself, for staff, documents and the runner.
-
-    `proves_refusal` and `leaves_doubt` list, in words, which answers prove that nothing was
-    accepted and which leave a message in doubt. `rate` is its limit in messages a second where
-    it has one of its own. `receipts` is "webhook", "session" or "none".
-    """
-
-    label: str
-    channels: tuple[str, ...]
-    proves_refusal: tuple[str, ...]
-    leaves_doubt: tuple[str, ...]
-    rate: float | None
-    receipts: str
 
 
 class Connection(Protocol):
@@ -142,53 +130,4 @@ class Connection(Protocol):
 
     def close(self) -> None:
         """End the line; nothing is sent any more."""
-        ...
-
-
-class Provider(Protocol):
-    """Carries messages over one channel or several. Knows no models, no database, no Flask.
-
-    `together` is how many messages a connection is best handed at once.
-    """
-
-    name: str
-    together: int
-    declaration: Declaration
-
-    def connect(self, timeout: float) -> Connection:
-        """Return a line that is opened when first used; no answer is waited for longer."""
-        ...
-
-    def check(self) -> list[Finding]:
-        """Look whether the settings are complete and the provider can be reached and logged in to.
-
-        Sends nothing to anybody and takes at most a few seconds.
-        """
-        ...
-
-
-class Asked(Protocol):
-    """A provider that can be asked what became of a message whose answer never came."""
-
-    def find(self, message: OutgoingMessage, since: datetime) -> Outcome | None:
-        """Return what the provider knows of the message, None where it knows nothing."""
-        ...
-
-
-class Configured(Protocol):
-    """A provider that can tell by its settings alone what is missing in them."""
-
-    def missing(self) -> list[str]:
-        """Return which settings are missing or unusable, one sentence each; asks nobody."""
-        ...
-
-
-class Listening(Protocol):
-    """A provider whose receipts and inbound messages come over its own session."""
-
-    def listen(self, sink: Sink) -> Callable[[], None]:
-        """Keep a session open and hand all that comes over it to `sink`; returns how to stop.
-
-        What comes over any session of this process goes to the sink, those that send included.
-        """
         ...

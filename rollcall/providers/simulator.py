@@ -12,13 +12,9 @@ from datetime import datetime
 from pathlib import Path
 
 from rollcall import clock
-from rollcall.providers.base import (
-    Declaration,
-    Finding,
-    Outcome,
-    OutgoingMessage,
-    ProviderError,
-)
+from rollcall.providers.base import Finding, Outcome, OutgoingMessage, ProviderError
+from rollcall.providers.declaration import Declaration, Provider
+from rollcall.providers.settings import setting
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS message (
@@ -59,19 +55,21 @@ class OutboxMessage:
     sent_at: datetime
 
 
-class Simulator:
+@dataclass(frozen=True)
+class SimulatorSettings:
+    """What the simulator is told: the addresses that it refuses."""
+
+    refuses: tuple[str, ...] = setting(
+        "ROLLCALL_SIMULATOR_REFUSES",
+        "addresses, by spaces, that the simulator refuses",
+        read=lambda text, _environ: tuple(text.split()),
+    )
+
+
+class Simulator(Provider):
     """Writes each message to the outbox; refuses the addresses that it was told to refuse."""
 
-    name = "simulator"
     together = 100
-    declaration = Declaration(
-        label="Simulator",
-        channels=("sms", "email"),
-        proves_refusal=("The address is one that it was told to refuse.",),
-        leaves_doubt=("Its outbox can't be written to.",),
-        rate=None,
-        receipts="none",
-    )
 
     def __init__(self, outbox: Path, refused: Collection[str] = ()) -> None:
         self._outbox = outbox
@@ -130,6 +128,24 @@ class Simulator:
             for message in messages
             if message.address in self._refused
         ]
+
+
+DECLARATION = Simulator.declaration = Declaration(
+    name="simulator",
+    label="Simulator",
+    channels=("sms", "email"),
+    settings=SimulatorSettings,
+    make=lambda settings, folder: Simulator(outbox_of(folder), settings.refuses),
+    proves_refusal=("The address is one that it was told to refuse.",),
+    leaves_doubt=("Its outbox can't be written to.",),
+    receipts="none",
+    real=False,
+)
+
+
+def outbox_of(instance_path: Path) -> Path:
+    """Return where the simulator of an installation keeps what it was given."""
+    return instance_path / "outbox.sqlite"
 
 
 def read_outbox(

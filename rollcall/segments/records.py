@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from rollcall.audience.criteria import (
     criteria_to_text,
 )
 from rollcall.audience.membership import read_shape
+from rollcall.audience.named import store_version_names
 from rollcall.errors import Conflict, InvalidInput, NotFound
 from rollcall.extensions import db, write
 from rollcall.models import Person, Segment, SegmentKind, SegmentListing, SegmentVersion
@@ -24,7 +26,7 @@ from rollcall.models.types import IdList, IsOneOf
 from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
 from rollcall.people.picking import check_people_exist
 from rollcall.sql import lock_row
-from rollcall.text import check_slug, make_slug
+from rollcall.text import check_slug, free_slug
 
 LARGEST_ID = 2**31 - 1
 LONGEST_NAME = 200
@@ -164,8 +166,9 @@ def create_segment(actor: Actor, draft: SegmentDraft) -> int:
     slug = check_slug(draft.slug.strip()) if draft.slug.strip() else ""
     try:
         with write():
-            slug = slug or _free_slug(actor.organisation_id, name)
-            if _is_taken(actor.organisation_id, slug):
+            is_taken = partial(_is_taken, actor.organisation_id)
+            slug = slug or free_slug(name, "segment", is_taken)
+            if is_taken(slug):
                 raise _slug_taken(slug)
             now = clock.now()
             segment = Segment(
@@ -230,6 +233,7 @@ def add_version(
     db.session.add(version)
     segment.version = number
     db.session.flush()
+    store_version_names(segment.organisation_id, version.id, definition)
     if people is not None:
         _list_people(
             version.id,
@@ -327,13 +331,3 @@ def _is_taken(organisation_id: int, slug: str) -> bool:
         return True
     here = sa.exists().where(Segment.organisation_id == organisation_id, Segment.slug == slug)
     return bool(db.session.scalar(sa.select(here)))
-
-
-def _free_slug(organisation_id: int, name: str) -> str:
-    """Make a slug of the name, with a number at its end where there is such a segment already."""
-    base = make_slug(name)[:70].strip("-") or "segment"
-    slug, number = base, 1
-    while _is_taken(organisation_id, slug):
-        number += 1
-        slug = f"{base}-{number}"
-    return slug

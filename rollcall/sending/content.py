@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
 
 from rollcall.audience.criteria import DEFAULT_WINDOW_HOURS, campaign_criteria
 from rollcall.audience.quiet import read_sending_window
@@ -17,9 +16,10 @@ from rollcall.messages.placeholders import PersonFields, Template, compile_templ
 from rollcall.messages.pricing import price_of_emails, price_of_parts
 from rollcall.messages.quiet import SendingWindow
 from rollcall.models import Campaign, Channel, Organisation, QuietHours
-from rollcall.providers.base import OutgoingMessage, Provider
-from rollcall.sending.installation import find_installation
-from rollcall.sending.references import unsubscribe_url, write_reference
+from rollcall.providers.base import OutgoingMessage
+from rollcall.providers.declaration import Provider
+from rollcall.providers.webhooks import REFERENCE
+from rollcall.sending.references import unsubscribe_url, webhook_url, write_reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,6 @@ def read_quiet_rules(campaign: Campaign) -> QuietRules:
         criteria = None
     window = read_sending_window(campaign.organisation, Channel(campaign.channel), criteria)
     return QuietRules(mode, window)
-
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
@@ -121,26 +118,21 @@ def read_content(campaign_id: int, settings: Settings, provider: Provider) -> Co
         sender_name=organisation.name,
         postal_address=organisation.postal_address,
         settings=settings,
-        receipts_at=receipts_url(settings, provider.name),
+        receipts_at=receipts_url(settings, provider),
     )
     db.session.commit()
     return content
 
 
-def receipts_url(settings: Settings, provider_name: str) -> str | None:
-    """Return where a provider is to report to, None where it can't or need not."""
-    if provider_name == "kannel":
-        secret = find_installation().webhook_secret
-        return f"{settings.public_url}/webhooks/kannel/{secret}/receipt/"
-    if provider_name == "twilio":
-        # Twilio refuses a message whose callback address it can't reach.
-        ours, theirs = (
-            urlsplit(url).hostname for url in (settings.public_url, settings.twilio.base_url)
-        )
-        if ours in LOOPBACK and theirs not in LOOPBACK:
-            return None
-        return f"{settings.public_url}/webhooks/twilio/receipt/"
-    return None
+def receipts_url(settings: Settings, provider: Provider) -> str | None:
+    """Return what the address begins with at which the provider is to report on a message.
+
+    The message's reference follows. None where it can't report so, or need not.
+    """
+    route = provider.declaration.route("receipt")
+    if route is None or not provider.reports_to(settings.public_url):
+        return None
+    return webhook_url(settings, provider.name, route.path.removesuffix(REFERENCE))
 
 
 def prepare_message(content: Content, row: Any) -> Ready:

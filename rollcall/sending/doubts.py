@@ -8,7 +8,7 @@ those in doubt, and what was decided of those that were.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,7 +17,7 @@ from rollcall.campaigns.drafts import find_campaign
 from rollcall.campaigns.states import change_state
 from rollcall.config import Settings
 from rollcall.errors import Conflict, InvalidInput
-from rollcall.extensions import db, write
+from rollcall.extensions import db, end_reading, write
 from rollcall.models import (
     Attempt,
     Campaign,
@@ -30,7 +30,8 @@ from rollcall.models import (
 )
 from rollcall.models import RecipientState as R
 from rollcall.models.types import IdList, IsOneOf
-from rollcall.providers.base import Asked, ProviderError
+from rollcall.providers.base import ProviderError
+from rollcall.providers.declaration import Provider
 from rollcall.providers.registry import find_provider
 from rollcall.sending.claims import Claim
 from rollcall.sending.content import Content, give_token, prepare_message, read_content
@@ -128,7 +129,7 @@ def may_ask_provider(settings: Settings, campaign_id: int) -> bool:
         .where(Attempt.campaign_id == campaign_id, Attempt.outcome == R.IN_DOUBT)
         .limit(1)
     )
-    return name is not None and hasattr(find_provider(settings, name), "find")
+    return name is not None and find_provider(settings, name).declaration.lookup
 
 
 def ask_provider(actor: Actor, campaign_id: int, settings: Settings) -> tuple[int, int]:
@@ -142,11 +143,11 @@ def ask_provider(actor: Actor, campaign_id: int, settings: Settings) -> tuple[in
     if not doubts:
         raise Conflict("Nothing is in doubt here any more: load the page again.")
     provider = find_provider(settings, doubts[0].provider)
-    if not hasattr(provider, "find"):
+    if not provider.declaration.lookup:
         raise Conflict(f"{provider.declaration.label} can't be asked what became of a message.")
-    content = read_content(campaign_id, settings, provider)
-    found = _ask(cast(Asked, provider), content, doubts)
     claim = Claim(campaign_id, actor.organisation_id, campaign.fence)
+    content = read_content(campaign_id, settings, provider)
+    found = _ask(provider, content, doubts)
     with write():
         record_outcomes(claim, found)
         record(
@@ -160,10 +161,11 @@ def ask_provider(actor: Actor, campaign_id: int, settings: Settings) -> tuple[in
     return len(found), len(doubts)
 
 
-def _ask(provider: Asked, content: Content, doubts: Sequence[Any]) -> list[Finished]:
+def _ask(provider: Provider, content: Content, doubts: Sequence[Any]) -> list[Finished]:
     found = []
-    for row in doubts:
-        intent = give_token(content, prepare_message(content, row), row.token)
+    asked = [give_token(content, prepare_message(content, row), row.token) for row in doubts]
+    end_reading()  # the provider may take seconds for each
+    for row, intent in zip(doubts, asked, strict=True):
         try:
             outcome = provider.find(intent.message, row.started_at)
         except ProviderError as error:

@@ -17,7 +17,7 @@ import structlog
 from rollcall import clock
 from rollcall.campaigns.dry_run import DRY_RUN
 from rollcall.config import Settings
-from rollcall.extensions import db, write
+from rollcall.extensions import db, end_reading, pause, write
 from rollcall.models import (
     Campaign,
     CampaignState,
@@ -31,11 +31,12 @@ from rollcall.models import (
     TrialMessage,
 )
 from rollcall.people.trial_addresses import has_opted_out
-from rollcall.providers.base import OutgoingMessage, Provider
+from rollcall.providers.base import OutgoingMessage
+from rollcall.providers.declaration import Provider
 from rollcall.sending.claims import Claim, renew_claim
 from rollcall.sending.content import Content, prepare_message, read_content
-from rollcall.sending.provider_health import read_standing, reserve_messages
-from rollcall.sending.trial import Trial, describe_outcome, hand_over, write_trial
+from rollcall.sending.provider_health import read_health, reserve_messages
+from rollcall.sending.trial import TrialText, describe_outcome, hand_over, write_trial
 from rollcall.sending.wire import LONGEST_TIMEOUT
 
 log = structlog.get_logger()
@@ -61,12 +62,13 @@ def send_dry_run(
     _hold_everybody(claim)
     run = _DryRun(claim, settings, provider, stop)
     timeout = min(LONGEST_TIMEOUT, claim.lease.total_seconds() / 3)
+    end_reading()
     connection = provider.connect(timeout)
     try:
         for row in run.choose_people():
-            pause = run.wait_for_turn()
-            if pause is not None:
-                return pause
+            end = run.wait_for_turn()
+            if end is not None:
+                return end
             written = run.write_intent(row)
             if written is not None:
                 trial_id, message = written
@@ -159,7 +161,7 @@ class _DryRun:
     def wait_for_turn(self) -> DryRunEnd | None:
         """Wait until the provider's rate allows a message; returns how to end where it can't be."""
         while not self._stop.is_set():
-            standing = read_standing(self._provider.name)
+            standing = read_health(self._provider.name)
             if standing.resting_until is not None:
                 return DryRunEnd(complete=False, until=standing.resting_until)
             if not self._rate:
@@ -179,7 +181,7 @@ class _DryRun:
                 with write():
                     renew_claim(self._claim, CampaignState.SENDING)
                 renew_at = clock.now() + self._claim.lease / 4
-            clock.sleep(min((until - clock.now()).total_seconds(), 0.1))
+            pause(max(0.0, min((until - clock.now()).total_seconds(), 0.1)))
 
     def write_intent(self, row: Any) -> tuple[int, OutgoingMessage] | None:
         """Write down the message for one person; None where it may not go to the address."""
@@ -206,8 +208,10 @@ class _DryRun:
         if gone:
             return None
         organisation = db.session.get_one(Organisation, self._claim.organisation_id)
-        asked = Trial(channel, self._address, ready.subject, ready.text, self._claim.campaign_id)
-        return trial_id, write_trial(self._settings, organisation, self._provider.name, asked)
+        asked = TrialText(
+            channel, self._address, ready.subject, ready.text, self._claim.campaign_id
+        )
+        return trial_id, write_trial(self._settings, organisation, self._provider, asked)
 
 
 def _store_answer(trial_id: int, error: str | None) -> None:

@@ -10,7 +10,6 @@ know it and none has messaged it, nothing is restored, and staff read the messag
 """
 
 import hashlib
-import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,14 +21,14 @@ from flask import Flask
 
 from rollcall import clock
 from rollcall.actors import Actor, record
-from rollcall.extensions import db, write
+from rollcall.extensions import db, pause, write
 from rollcall.messages.words import read_text
 from rollcall.models import (
     Attempt,
     Campaign,
     Channel,
+    InboundMeaning,
     InboundMessage,
-    Meaning,
     Organisation,
     Person,
     Recipient,
@@ -59,7 +58,7 @@ LOOKS, PAUSE = 250, 0.02  # at the wire after a stop: about five seconds
 class Reply:
     """What a message came to, and the text to answer it with, empty for no answer."""
 
-    meaning: Meaning
+    meaning: InboundMeaning
     address: str
     text: str = ""
 
@@ -74,30 +73,26 @@ class _Concerned:
 
 
 @database_in_reach()
-def answer_inbound(
-    provider_name: str, inbound: Inbound, answered_by_carrier: bool = False
-) -> Reply:
+def answer_inbound(provider_name: str, inbound: Inbound) -> Reply:
     """Store a message, do what it asks for, and return once that holds; see `receive_inbound`.
 
     After a stop nothing that was written down before it is on its way to the wire any more.
     """
-    reply = receive_inbound(provider_name, inbound, answered_by_carrier)
-    if reply.meaning == Meaning.STOP:
+    reply = receive_inbound(provider_name, inbound)
+    if reply.meaning == InboundMeaning.STOP:
         await_quiet_wire(reply.address)
     return reply
 
 
-def receive_inbound(
-    provider_name: str, inbound: Inbound, answered_by_carrier: bool = False
-) -> Reply:
+def receive_inbound(provider_name: str, inbound: Inbound) -> Reply:
     """Store a message for each organisation that it concerns, and do what it asks for, once.
 
     The same message again (by the provider's id) changes nothing and gets no answer.
     """
     read = read_text(inbound.text)
-    meaning = Meaning(read.meaning)
-    if answered_by_carrier and meaning == Meaning.OTHER:
-        meaning = Meaning.UNCLEAR  # one of the carrier's own words, which we don't know
+    meaning = InboundMeaning(read.meaning)
+    if inbound.answered and meaning == InboundMeaning.OTHER:
+        meaning = InboundMeaning.UNCLEAR  # one of the carrier's own words, which we don't know
     with write():
         address, concerned = _find_concerned(provider_name, inbound.address)
         rows = [_row(provider_name, inbound, meaning, address, one) for one in concerned]
@@ -105,14 +100,14 @@ def receive_inbound(
         # In one order, so that no two messages wait for each other's organisations.
         fresh.sort(key=lambda one: one.organisation_id)
         changed: list[_Concerned] = []
-        if meaning == Meaning.STOP:
+        if meaning == InboundMeaning.STOP:
             changed = [one for one in fresh if _opt_out(one, address, read.word)]
-        elif meaning == Meaning.START:
+        elif meaning == InboundMeaning.START:
             chosen = _who_is_meant(concerned)
             changed = [one for one in fresh if one is chosen and _opt_in(one, address, read.word)]
-    if answered_by_carrier:
+    if inbound.answered:
         return Reply(meaning, address)
-    named = fresh if meaning == Meaning.HELP else changed
+    named = fresh if meaning == InboundMeaning.HELP else changed
     return Reply(meaning, address, _say(meaning, [one.name for one in named]))
 
 
@@ -125,7 +120,7 @@ def await_quiet_wire(address: str) -> bool:
     for _look in range(LOOKS):
         if not _is_on_the_wire(address):
             return True
-        time.sleep(PAUSE)
+        pause(PAUSE)
     log.warning("still on the wire after an opt-out")
     return False
 
@@ -150,9 +145,7 @@ def _is_on_the_wire(address: str) -> bool:
         )
         .limit(1)
     )
-    found = db.session.scalar(running) is not None
-    db.session.rollback()  # the next look must see what others have committed
-    return found
+    return db.session.scalar(running) is not None
 
 
 def _find_concerned(provider_name: str, written: str) -> tuple[str, list[_Concerned]]:
@@ -247,7 +240,7 @@ def _who_is_meant(concerned: Sequence[_Concerned]) -> _Concerned | None:
 
 
 def _row(
-    provider_name: str, inbound: Inbound, meaning: Meaning, address: str, one: _Concerned
+    provider_name: str, inbound: Inbound, meaning: InboundMeaning, address: str, one: _Concerned
 ) -> dict[str, object]:
     return {
         "organisation_id": one.organisation_id,
@@ -325,16 +318,16 @@ def _record(one: _Concerned, action: str, source: str) -> None:
     record(actor, action, "person", one.person_id or "unknown", after=after)
 
 
-def _say(meaning: Meaning, names: Sequence[str]) -> str:
+def _say(meaning: InboundMeaning, names: Sequence[str]) -> str:
     if not names:
         return ""
     who = " and ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} and {names[-1]}"
     us = "us" if len(names) == 1 else "them"
-    if meaning == Meaning.STOP:
+    if meaning == InboundMeaning.STOP:
         return f"{who}: you get no more texts from {us}. Reply START to get them again."
-    if meaning == Meaning.START:
+    if meaning == InboundMeaning.START:
         return f"{who}: you get texts from {us} again. Reply STOP to stop them."
-    if meaning == Meaning.HELP:
+    if meaning == InboundMeaning.HELP:
         return f"Texts from this number come from {who}. Reply STOP to stop them."
     return ""
 

@@ -25,7 +25,7 @@ from rollcall.campaigns.states import change_state
 from rollcall.config import Settings
 from rollcall.errors import Conflict
 from rollcall.extensions import db, write
-from rollcall.models import Campaign, CampaignState, Installation, Role
+from rollcall.models import Campaign, CampaignState, Installation, Role, StaffMail
 from rollcall.sql import insert_missing
 
 log = structlog.get_logger()
@@ -42,7 +42,7 @@ class SendMark:
 
 
 @dataclass(frozen=True)
-class Hold:
+class InstallationHold:
     """That nothing goes out any more, since when, and why."""
 
     at: datetime
@@ -71,14 +71,14 @@ def find_installation() -> Installation:
     return found
 
 
-def find_hold() -> Hold | None:
+def find_hold() -> InstallationHold | None:
     """Return since when and why nothing goes out, or None where nothing is held; writes nothing."""
     row = db.session.execute(
         sa.select(Installation.held_at, Installation.held_reason).where(
             Installation.id == 1, Installation.held_at.is_not(None)
         )
     ).one_or_none()
-    return Hold(row.held_at, row.held_reason) if row else None
+    return InstallationHold(row.held_at, row.held_reason) if row else None
 
 
 def installation_document() -> dict[str, Any]:
@@ -168,17 +168,49 @@ def hold_installation(outside: SendMark) -> None:
         if installation.held_at is not None:
             return
         before = installation.last_sent_at
-        reason = (
+        _hold(
             "This database is older than the last message that was sent: it was restored from a "
             f"backup. It knows of messages until {_say(before)}, but some went out until "
-            f"{_say(outside.at)}. Nothing goes out until a super confirms that it may."
+            f"{_say(outside.at)}. Nothing goes out until a super confirms that it may.",
+            until=outside.at,
         )
-        installation.held_at = clock.now()
-        installation.held_reason = reason
-        _stop_campaigns(max(clock.now(), outside.at or clock.now()))
-        title = "Nothing goes out: a backup was restored"
-        alert_admins("restored", ALERT_KEY, title, reason, path="/restored")
     log.error("database is older than what was sent", last_sent_at=_say(before))
+
+
+def hold_restored_backup(settings: Settings) -> str:
+    """Stop everything because this database is a backup being put back; return the reason.
+
+    What went out since it was taken is in no row of it, and may be in no file either: nothing is
+    asked. E-mails to staff that waited when it was taken are given up.
+    """
+    outside = read_mark_outside(settings, find_installation().uuid)
+    with write():
+        before = db.session.get_one(Installation, 1, populate_existing=True).last_sent_at
+        later = outside.at is not None and (before is None or outside.at > before)
+        reason = " ".join(
+            (
+                "A backup was restored, and what went out after it was taken is not in it.",
+                f"The last message that it knows of: {_say(before)}.",
+                *([f"Some went out until {_say(outside.at)}."] if later else []),
+                "Nothing goes out until a super confirms that it may.",
+            )
+        )
+        db.session.execute(
+            sa.update(StaffMail)
+            .where(StaffMail.ended_at.is_(None))
+            .values(ended_at=clock.now(), error="It waited when the backup was taken.")
+        )
+        _hold(reason, until=outside.at)
+    return reason
+
+
+def _hold(reason: str, until: datetime | None) -> None:
+    installation = db.session.get_one(Installation, 1)
+    installation.held_at = clock.now()
+    installation.held_reason = reason
+    _stop_campaigns(max(clock.now(), until or clock.now()))
+    title = "Nothing goes out: a backup was restored"
+    alert_admins("restored", ALERT_KEY, title, reason, path="/restored")
 
 
 def _stop_campaigns(until: datetime) -> None:

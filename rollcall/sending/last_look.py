@@ -146,7 +146,7 @@ def list_obstacles(campaign: Campaign, settings: Settings, moment: datetime) -> 
     if provider.state in CANT_SEND:
         found.append(f"{provider.declaration.label}: {provider.sentence}")
     try:
-        check_footer(campaign, settings.email_provider)
+        check_footer(campaign, settings.reaches_people(Channel.EMAIL))
     except InvalidInput as error:
         found += error.fields.values()
     if campaign.not_after is not None and campaign.not_after <= moment:

@@ -25,10 +25,17 @@ from rollcall.models import (
     TrialMessage,
 )
 from rollcall.people.trial_addresses import read_trial_address
-from rollcall.providers.base import OutgoingMessage, Provider
+from rollcall.providers.base import OutgoingMessage
+from rollcall.providers.declaration import Provider
 from rollcall.providers.registry import provider_for
 from rollcall.sending.dry_run import store_trial_answer
-from rollcall.sending.trial import Trial, describe_outcome, hand_over, own_email, write_trial
+from rollcall.sending.trial import (
+    TrialText,
+    describe_outcome,
+    hand_over,
+    own_email,
+    write_trial,
+)
 
 TEST = "test"
 MARK = "[Test] "  # before an e-mail's subject; in a text message it would change the SMS parts
@@ -116,9 +123,9 @@ def send_message_test(
     to = read_trial_address(organisation, message.channel, own if email else address)
     provider = provider_for(settings, message.channel)
     subject = " ".join(f"{MARK}{message.subject}".split()) if email else ""
-    asked = Trial(message.channel, to, subject, message.text, campaign_id or 0)
+    asked = TrialText(message.channel, to, subject, message.text, campaign_id or 0)
     trial_id = _write_intent(actor, provider, message, asked)
-    outgoing = write_trial(settings, organisation, provider.name, asked)
+    outgoing = write_trial(settings, organisation, provider, asked)
     return _send(actor, settings, provider, trial_id, outgoing)
 
 
@@ -137,7 +144,7 @@ def last_test_phone(staff_id: int) -> str:
     return found or ""
 
 
-def _write_intent(actor: Actor, provider: Provider, message: FilledIn, asked: Trial) -> int:
+def _write_intent(actor: Actor, provider: Provider, message: FilledIn, asked: TrialText) -> int:
     with write():
         assert actor.staff_id is not None
         # Held until the test is stored, so that two at once are counted one by one.

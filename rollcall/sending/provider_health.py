@@ -20,7 +20,8 @@ from rollcall.campaigns.states import change_state
 from rollcall.errors import Conflict
 from rollcall.extensions import db, write
 from rollcall.models import Campaign, CampaignState, ProviderState
-from rollcall.providers.base import Provider, ProviderError
+from rollcall.providers.base import ProviderError
+from rollcall.providers.declaration import Provider
 from rollcall.sql import insert_missing
 
 log = structlog.get_logger()
@@ -32,7 +33,7 @@ TRYING_AGAIN = "Rollcall tries again by itself."
 
 
 @dataclass(frozen=True)
-class Standing:
+class ProviderHealth:
     """Whether a provider can be given messages now."""
 
     resting_until: datetime | None
@@ -40,10 +41,10 @@ class Standing:
     doubtful: bool  # the last answers were failures: one message goes first
 
 
-SOUND = Standing(None, False, False)
+SOUND = ProviderHealth(None, False, False)
 
 
-def read_standing(name: str) -> Standing:
+def read_health(name: str) -> ProviderHealth:
     """Return how the provider does as far as any process knows."""
     row = db.session.execute(
         sa.select(
@@ -54,7 +55,7 @@ def read_standing(name: str) -> Standing:
         return SOUND
     resting = row.resting_until
     resting = resting if resting is not None and resting > clock.now() else None
-    return Standing(resting, row.open_since is not None, row.failures > 0)
+    return ProviderHealth(resting, row.open_since is not None, row.failures > 0)
 
 
 def reserve_messages(name: str, rate: float, wanted: int) -> tuple[int, float]:

@@ -1,26 +1,26 @@
 """How the providers of this installation do, in sentences for staff.
 
 Nothing here holds a password or a token. The addresses to be entered at a provider are for
-admins only, since Kannel's holds the secret by which its webhooks prove themselves.
+admins only, since most hold the secret by which webhooks prove themselves.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from rollcall import clock
 from rollcall.actors import Actor
 from rollcall.config import Settings
-from rollcall.extensions import db
+from rollcall.extensions import db, end_reading
 from rollcall.models import Channel, ProviderState, Role
-from rollcall.providers.base import Configured, Declaration, Finding, Provider
+from rollcall.providers.base import Finding
+from rollcall.providers.declaration import Declaration, Provider
 from rollcall.providers.registry import provider_for
-from rollcall.sending.installation import find_installation
+from rollcall.providers.webhooks import SECRET, EnteredAddress
+from rollcall.sending.references import webhook_url
 from rollcall.wording import say_relative, say_time
 
-# What Kannel fills in when it brings us a text; see the user's guide, "SMS service".
-_KANNEL_VALUES = "from=%p&to=%P&text=%b&id=%I&charset=%C&coding=%c"
 _RECEIPTS = {
     "webhook": "They come back by webhook.",
     "session": "They come back over the session.",
@@ -112,26 +112,52 @@ def check_provider(actor: Actor, settings: Settings, channel: Channel) -> list[F
     Takes an admin.
     """
     actor.require(Role.ADMIN)
-    # The provider may take seconds, in which no transaction stays open.
-    db.session.commit()
+    end_reading()  # the provider may take seconds
     return provider_for(settings, channel).check()
 
 
-def inbound_address(settings: Settings, provider_name: str) -> str | None:
-    """Return the address at which the provider is to bring what people write; None for no such.
+@dataclass(frozen=True)
+class AddressToEnter:
+    """An address that staff enter at the provider, and where it is entered there.
 
-    Kannel's is a `get-url`, with its escape codes and the secret of this installation.
+    `secret`: it holds the secret of this installation.
     """
-    if provider_name == "kannel":
-        secret = find_installation().webhook_secret
-        return f"{settings.public_url}/webhooks/kannel/{secret}/inbound?{_KANNEL_VALUES}"
-    if provider_name == "twilio":
-        return f"{settings.public_url}/webhooks/twilio/inbound"
-    return None
+
+    label: str
+    url: str
+    secret: bool
+
+
+def inbound_address(settings: Settings, provider: Provider) -> AddressToEnter | None:
+    """Return where the provider is to bring what people write; None for no such address."""
+    return _address(settings, provider, provider.declaration.inbound)
+
+
+def reports_address(settings: Settings, provider: Provider) -> AddressToEnter | None:
+    """Return where the provider is to report; None where each message carries the address."""
+    return _address(settings, provider, provider.declaration.reports)
+
+
+def addresses_to_enter(settings: Settings, channel: Channel) -> list[AddressToEnter]:
+    """Return the addresses that are to be entered at the channel's provider."""
+    provider = provider_for(settings, channel)
+    found = (inbound_address(settings, provider), reports_address(settings, provider))
+    return [address for address in found if address is not None]
+
+
+def _address(
+    settings: Settings, provider: Provider, entered: EnteredAddress | None
+) -> AddressToEnter | None:
+    route = provider.declaration.route(entered.route) if entered else None
+    if entered is None or route is None:
+        return None
+    url = webhook_url(settings, provider.name, route.path)
+    query = f"?{entered.query}" if entered.query else ""
+    return AddressToEnter(entered.label, url + query, SECRET in route.path)
 
 
 def _judge(provider: Provider, row: ProviderState | None, zone: str) -> tuple[str, str]:
-    missing = find_missing(provider)
+    missing = provider.missing()
     if missing:
         return "not_set_up", f"Not set up: {' '.join(missing)}"
     if row is None:
@@ -155,13 +181,6 @@ def _judge(provider: Provider, row: ProviderState | None, zone: str) -> tuple[st
     if row.succeeded_at is None:
         return "untried", "Set up, and no message has gone through it yet."
     return "works", f"Works: the last message was taken {say_relative(row.succeeded_at, now)}."
-
-
-def find_missing(provider: Provider) -> list[str]:
-    """Return what is missing in a provider's settings, as far as they tell by themselves."""
-    if not hasattr(provider, "missing"):
-        return []
-    return cast(Configured, provider).missing()
 
 
 def _end_sentence(text: str) -> str:

@@ -18,15 +18,12 @@ from rollcall.models import Attempt, Campaign, Channel, EarlyReceipt, Recipient,
 from rollcall.people.consent import suppress_addresses
 from rollcall.people.identity import lock_people
 from rollcall.providers.base import Receipt
+from rollcall.providers.registry import DECLARATIONS
 from rollcall.sending.outcomes import take_back_reservation
 from rollcall.sending.references import database_in_reach, read_reference
 
 log = structlog.get_logger()
 
-# Whose receipts name their own id of the message and nothing of ours.
-SMPP = "smpp"
-# What carriers say of an address that is on their own stop list: Twilio error 21610.
-CARRIER_OPT_OUTS = {"twilio": frozenset(("21610",))}
 EARLY_KEPT = timedelta(days=7)
 MOST_IDS = 1_000  # in one query
 
@@ -59,7 +56,7 @@ def store_receipt(provider_name: str, receipt: Receipt) -> bool:
     with write():
         attempt = _find_attempt(provider_name, receipt)
         if attempt is not None:
-            _apply(provider_name, attempt, receipt)
+            _apply(attempt, receipt)
             return True
         if not _may_be_early(provider_name, receipt):
             return False
@@ -102,10 +99,11 @@ def _apply_early(provider_name: str, ids: list[str]) -> int:
                 provider_message_id=kept.provider_message_id,
                 error_code=kept.error_code,
                 error_text=kept.error_text,
+                opted_out=kept.opted_out,
             )
             attempt = _find_attempt(provider_name, receipt)
             if attempt is not None:
-                _apply(provider_name, attempt, receipt)
+                _apply(attempt, receipt)
                 db.session.delete(kept)
                 applied += 1
     return applied
@@ -137,10 +135,9 @@ def _find_attempt(provider_name: str, receipt: Receipt) -> Any | None:
             Attempt.token == reference.token,
             Attempt.provider == provider_name,
         )
-    elif provider_name == SMPP and receipt.provider_message_id:
+    elif _is_known_by_id(provider_name) and receipt.provider_message_id:
         query = query.where(
-            # Written out, because the index holds the attempts of this provider only.
-            Attempt.provider == sa.literal_column(f"'{SMPP}'"),
+            Attempt.provider == provider_name,
             Attempt.provider_message_id == receipt.provider_message_id,
         )
     else:
@@ -148,9 +145,14 @@ def _find_attempt(provider_name: str, receipt: Receipt) -> Any | None:
     return db.session.execute(query).one_or_none()
 
 
+def _is_known_by_id(provider_name: str) -> bool:
+    declaration = DECLARATIONS.get(provider_name)
+    return declaration is not None and declaration.ids_in_receipts
+
+
 def _may_be_early(provider_name: str, receipt: Receipt) -> bool:
     return (
-        provider_name == SMPP
+        _is_known_by_id(provider_name)
         and receipt.reference is None
         and bool(receipt.provider_message_id)
         and len(receipt.provider_message_id or "") <= 120
@@ -166,6 +168,7 @@ def _keep_early(provider_name: str, receipt: Receipt) -> None:
             status=receipt.status,
             error_code=receipt.error_code[:40],
             error_text=receipt.error_text[:300],
+            opted_out=receipt.opted_out,
             received_at=now,
         )
     )
@@ -173,9 +176,8 @@ def _keep_early(provider_name: str, receipt: Receipt) -> None:
     db.session.execute(sa.delete(EarlyReceipt).where(EarlyReceipt.received_at < now - EARLY_KEPT))
 
 
-def _apply(provider_name: str, attempt: Any, receipt: Receipt) -> None:
-    stopped = receipt.error_code in CARRIER_OPT_OUTS.get(provider_name, ())
-    if stopped:
+def _apply(attempt: Any, receipt: Receipt) -> None:
+    if receipt.opted_out:
         # Before the facts of the person, as everybody takes them who opts somebody out.
         lock_people(attempt.organisation_id)
     state = STATES[receipt.status]
@@ -183,7 +185,7 @@ def _apply(provider_name: str, attempt: Any, receipt: Receipt) -> None:
         _raise_recipient(attempt, state)
         if RecipientState.FAILED in (state, attempt.outcome):
             take_back_reservation(db.session.connection(), [attempt.person_id])
-    if stopped:
+    if receipt.opted_out:
         _opt_out_at_carrier(attempt)
 
 

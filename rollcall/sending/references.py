@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from rollcall.config import Settings
 from rollcall.errors import Busy
 from rollcall.extensions import db
+from rollcall.providers.webhooks import SECRET
 from rollcall.sending.installation import find_installation
 
 TEST_PERSON = 0  # who a test message is for, as far as its reference goes
@@ -52,6 +53,16 @@ def read_reference(text: str | None) -> Reference | None:
 def unsubscribe_url(settings: Settings, reference: str) -> str:
     """Return the address of the page on which whoever got the message can stop them."""
     return f"{settings.public_url}/u/{reference}"
+
+
+def webhook_url(settings: Settings, provider_name: str, path: str) -> str:
+    """Return the address of a provider's webhook, with this installation's secret if it asks it.
+
+    `path` as the provider's route declares it.
+    """
+    if SECRET in path:
+        path = path.replace(SECRET, find_installation().webhook_secret)
+    return f"{settings.public_url}/webhooks/{provider_name}{path}"
 
 
 log = structlog.get_logger()

@@ -22,7 +22,7 @@ from rollcall.errors import Conflict
 from rollcall.extensions import db, write
 from rollcall.models import Campaign, CampaignState, Channel, OnFailure, Rehearsal
 from rollcall.sending.last_look import count_last_look, list_obstacles, window_of
-from rollcall.sending.rehearsal_words import Rehearsed, Setting, say_before, say_rehearsed
+from rollcall.sending.rehearsal_words import RehearsalSetting, Rehearsed, say_before, say_rehearsed
 from rollcall.sending.resolve import (
     FELL_BACK,
     NO_CRITERIA,
@@ -168,7 +168,7 @@ def _store(due: Due, campaign: Campaign, found: Rehearsed, started: float) -> in
     zone = campaign.scheduled_timezone or campaign.organisation.timezone
     frozen_at = campaign.frozen_at or now
     hours = window_of(campaign)
-    setting = Setting(frozen_at, now, zone, Channel(campaign.channel), hours)
+    setting = RehearsalSetting(frozen_at, now, zone, Channel(campaign.channel), hours)
     rehearsal = Rehearsal(
         campaign_id=campaign.id,
         scheduled_at=due.scheduled_at,

@@ -62,7 +62,7 @@ class Rehearsed:
 
 
 @dataclass(frozen=True)
-class Setting:
+class RehearsalSetting:
     """Of whom and when a rehearsal speaks: `zone` is the campaign's, `hours` its window."""
 
     frozen_at: datetime
@@ -72,7 +72,7 @@ class Setting:
     hours: int
 
 
-def say_rehearsed(found: Rehearsed, setting: Setting) -> str:
+def say_rehearsed(found: Rehearsed, setting: RehearsalSetting) -> str:
     """Return in one paragraph what would happen, the most important first."""
     said = [_say_outcome(found, setting)]
     if found.obstacles and found.outcome != STOPPED:
@@ -89,7 +89,7 @@ def say_rehearsed(found: Rehearsed, setting: Setting) -> str:
     return " ".join(said)
 
 
-def _say_outcome(found: Rehearsed, setting: Setting) -> str:
+def _say_outcome(found: Rehearsed, setting: RehearsalSetting) -> str:
     if found.change is None:
         return f"It would fail, and nobody would get it: {_end(found.error)}"
     if found.outcome == REVIEW:
@@ -104,7 +104,7 @@ def _say_outcome(found: Rehearsed, setting: Setting) -> str:
     return f"{people}{', within limits' if found.again else ''}."
 
 
-def _say_people_since(found: Rehearsed, setting: Setting) -> str:
+def _say_people_since(found: Rehearsed, setting: RehearsalSetting) -> str:
     assert found.change is not None
     people, since = say_people(found.change.final), say_since(setting)
     if not found.again:
@@ -117,7 +117,7 @@ def _say_people_since(found: Rehearsed, setting: Setting) -> str:
     return f"{people} ({say_change(found.change.absolute, None)} since {since})"
 
 
-def say_since(setting: Setting) -> str:
+def say_since(setting: RehearsalSetting) -> str:
     """Return when the list was frozen, as one would say it: "at 12:00", "on Friday"."""
     zone = ZoneInfo(setting.zone)
     frozen, now = setting.frozen_at.astimezone(zone), setting.now.astimezone(zone)
@@ -132,7 +132,7 @@ def say_since(setting: Setting) -> str:
 _WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 
 
-def _say_held(look: LastLook, setting: Setting) -> str:
+def _say_held(look: LastLook, setting: RehearsalSetting) -> str:
     total = sum(look.held_back.values())
     reasons = ", ".join(
         f"{say_number(people)} {_say_why(reason, people, setting)}"
@@ -141,7 +141,7 @@ def _say_held(look: LastLook, setting: Setting) -> str:
     return f"{say_number(total)} of them would be held back: {reasons}."
 
 
-def _say_why(reason: Reason, people: int, setting: Setting) -> str:
+def _say_why(reason: Reason, people: int, setting: RehearsalSetting) -> str:
     if reason is Reason.EXPIRED:
         return "would still wait when the last time for sending comes"
     return say_reason(reason.key, people, setting.channel, setting.hours)

@@ -12,9 +12,10 @@ from rollcall.actors import scheduler_actor
 from rollcall.campaigns.states import change_state
 from rollcall.config import Settings
 from rollcall.errors import Conflict
-from rollcall.extensions import db, write
+from rollcall.extensions import db, end_reading, pause, write
 from rollcall.models import Campaign, CampaignState, Recipient, RecipientState
-from rollcall.providers.base import Provider, ProviderError
+from rollcall.providers.base import ProviderError
+from rollcall.providers.declaration import Provider
 from rollcall.providers.registry import channels_of, provider_for
 from rollcall.sending.claims import Claim, ClaimLost, release_claim, renew_claim
 from rollcall.sending.content import Content, Intent, Ready, read_content
@@ -38,12 +39,12 @@ from rollcall.sending.outcomes import (
 from rollcall.sending.provider_health import (
     note_failures,
     note_success,
-    read_standing,
+    read_health,
     reserve_messages,
 )
 from rollcall.sending.receipts import apply_early_receipts
 from rollcall.sending.resolve import is_balanced, resolve_audience
-from rollcall.sending.wire import LONGEST_TIMEOUT, Line, slots_of
+from rollcall.sending.wire import LONGEST_TIMEOUT, Wire, slots_of
 
 log = structlog.get_logger()
 
@@ -150,7 +151,7 @@ class _Sending:
         """Send what may be sent now; returns when to go on with those who wait, else None."""
         expire_waiting(self._claim, self._content)
         self._slots.join()
-        line = Line(self._provider, self._settings.send_concurrency, self._timeout)
+        line = Wire(self._provider, self._settings.send_concurrency, self._timeout)
         try:
             with line:
                 self._loop(line)
@@ -165,7 +166,7 @@ class _Sending:
             return self._wait_until
         return self._finish()
 
-    def _loop(self, line: Line) -> None:
+    def _loop(self, line: Wire) -> None:
         while True:
             if self._going and not self._ready:
                 self._make_ready()
@@ -203,7 +204,7 @@ class _Sending:
             self._ready += prepare_batch(self._claim, self._content, batch)
 
     def _claim_more(self) -> None:
-        standing = read_standing(self._provider.name)
+        standing = read_health(self._provider.name)
         if standing.resting_until is not None:
             self._wait_until = standing.resting_until
             return
@@ -251,7 +252,7 @@ class _Sending:
             left = (until - clock.now()).total_seconds()
             if left <= 0:
                 return
-            clock.sleep(min(left, 0.1))
+            pause(min(left, 0.1))
             if clock.now() > self._renewed_at + self._claim.lease / 4:
                 self._renew()
 
@@ -264,7 +265,7 @@ class _Sending:
             self._lost = lost
             self._wait_until = None
 
-    def _settle_and_write(self, line: Line, granted: int) -> None:
+    def _settle_and_write(self, line: Wire, granted: int) -> None:
         """Record what came back and write down what goes next, in one transaction."""
         finished, self._finished = self._finished, []
         going, self._ready = self._ready[:granted], self._ready[granted:]
@@ -286,7 +287,8 @@ class _Sending:
             line.post([one.message for one in intents], latest.timestamp())
         self._learn(finished)
 
-    def _collect(self, line: Line) -> None:
+    def _collect(self, line: Wire) -> None:
+        end_reading()
         for outcome in line.collect(len(self._on_wire), GATHERING):
             self._finished.append(Finished(self._on_wire.pop(outcome.token), outcome))
 
@@ -295,7 +297,7 @@ class _Sending:
         if not finished:
             return
         opt_out_at_carrier(finished)
-        if self._provider.declaration.receipts == "session":
+        if self._provider.declaration.ids_in_receipts:
             ids = [one.outcome.provider_message_id for one in finished]
             apply_early_receipts(self._provider.name, [found for found in ids if found])
         if grave := _grave_errors(finished):
@@ -312,9 +314,9 @@ class _Sending:
         note_failures(self._provider, channels, errors)
         if any(error.provider_wide for error in errors):
             # The others wait with the provider; a paused campaign is noticed by its claim.
-            self._wait_until = read_standing(self._provider.name).resting_until or clock.now()
+            self._wait_until = read_health(self._provider.name).resting_until or clock.now()
 
-    def _salvage(self, line: Line) -> None:
+    def _salvage(self, line: Wire) -> None:
         """Record what the provider answered all the same, though the run broke off."""
         db.session.rollback()
         while self._on_wire:

@@ -14,7 +14,7 @@ import structlog
 from rollcall import clock
 from rollcall.accounts.alerts import raise_alert, settle_alerts
 from rollcall.config import Settings
-from rollcall.extensions import db, write
+from rollcall.extensions import db, end_reading, write
 from rollcall.models import Channel, Organisation, StaffMail
 from rollcall.providers.base import Connection, OutgoingMessage, ProviderError
 from rollcall.providers.registry import provider_for
@@ -55,11 +55,12 @@ def send_waiting_mail(settings: Settings) -> int:
         .order_by(StaffMail.not_before, StaffMail.id)
         .limit(AT_ONCE)
     ).all()
-    if settings.email_provider == "simulator":
+    if not settings.reaches_people(Channel.EMAIL):
         _drop_secrets()
     if not waiting:
         return 0
     gone = 0
+    end_reading()
     connection = provider_for(settings, Channel.EMAIL).connect(TIMEOUT)
     try:
         for mail_id in waiting:

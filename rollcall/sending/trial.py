@@ -9,11 +9,12 @@ from rollcall import clock
 from rollcall.actors import Actor, record
 from rollcall.config import Settings
 from rollcall.errors import InvalidInput
-from rollcall.extensions import db, write
+from rollcall.extensions import db, end_reading, write
 from rollcall.models import Channel, Organisation, Role, StaffMember
 from rollcall.paging import Page
 from rollcall.people.trial_addresses import read_trial_address
-from rollcall.providers.base import Connection, Outcome, OutgoingMessage, Provider, ProviderError
+from rollcall.providers.base import Connection, Outcome, OutgoingMessage, ProviderError
+from rollcall.providers.declaration import Provider
 from rollcall.providers.registry import channels_of, provider_for
 from rollcall.providers.simulator import OutboxMessage, read_outbox
 from rollcall.sending.content import receipts_url
@@ -41,7 +42,7 @@ def send_trial(actor: Actor, settings: Settings, channel: Channel, address: str 
     to = read_trial_address(organisation, channel, typed)
     provider = provider_for(settings, channel)
     trial = _write(organisation, channel, to)
-    message = write_trial(settings, organisation, provider.name, trial)
+    message = write_trial(settings, organisation, provider, trial)
     outcome = hand_over(settings, provider, message)
     error = outcome.error
     with write():
@@ -60,7 +61,7 @@ def hand_over(
 
     Ends the open transaction first. What the provider says nothing of is in doubt.
     """
-    db.session.commit()
+    end_reading()
     line = connection or provider.connect(TIMEOUT)
     try:
         outcome = next(iter(line.send([message])), None) or Outcome(message.token, error=BROKE)
@@ -103,13 +104,13 @@ def own_email(actor: Actor) -> str:
     return staff.email
 
 
-def _write(organisation: Organisation, channel: Channel, address: str) -> "Trial":
+def _write(organisation: Organisation, channel: Channel, address: str) -> "TrialText":
     text = f"Rollcall of {organisation.name}: this test came through at {clock.now():%H:%M} UTC."
-    return Trial(channel, address, SUBJECT, text)
+    return TrialText(channel, address, SUBJECT, text)
 
 
 @dataclass(frozen=True)
-class Trial:
+class TrialText:
     """A message as staff are to see it; `campaign_id` says in whose outbox it stands."""
 
     channel: Channel
@@ -120,7 +121,7 @@ class Trial:
 
 
 def write_trial(
-    settings: Settings, organisation: Organisation, provider: str, trial: Trial
+    settings: Settings, organisation: Organisation, provider: Provider, trial: TrialText
 ) -> OutgoingMessage:
     """Return the message as the provider is given it, for nobody as far as its reference goes.
 

@@ -14,7 +14,8 @@ from queue import SimpleQueue
 import structlog
 
 from rollcall import clock
-from rollcall.providers.base import Connection, Outcome, OutgoingMessage, Provider, ProviderError
+from rollcall.providers.base import Connection, Outcome, OutgoingMessage, ProviderError
+from rollcall.providers.declaration import Provider
 
 log = structlog.get_logger()
 
@@ -71,7 +72,7 @@ def slots_of(provider: str, number: int) -> Slots:
     return Slots(number)
 
 
-class Line:
+class Wire:
     """Hands messages to the provider, several at once, and collects what it answers."""
 
     def __init__(self, provider: Provider, connections: int, timeout: float) -> None:
@@ -83,7 +84,7 @@ class Line:
         self._threads: list[threading.Thread] = []
         self._own: Connection | None = None
 
-    def __enter__(self) -> "Line":
+    def __enter__(self) -> "Wire":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -10,6 +10,7 @@ from blueprints.api.reading import LARGEST_JSON
 from rollcall.models import Event
 from tests.api.client import Program, problem_fields
 from tests.api.test_access import DRAFT
+from tests.summertime import fall_back, spring_forward
 
 HUGE = 10**30
 
@@ -122,16 +123,16 @@ HUGE = 10**30
         (
             {
                 **DRAFT,
-                "scheduled_local_time": "2027-03-14T02:30",
+                "scheduled_local_time": f"{spring_forward()}T02:30",
                 "scheduled_timezone": "America/Toronto",
             },
             "scheduled_local_time",
-            "The next time that exists is 2027-03-14T03:00",
+            f"The next time that exists is {spring_forward()}T03:00",
         ),
         (
             {
                 **DRAFT,
-                "scheduled_local_time": "2027-11-07T01:30",
+                "scheduled_local_time": f"{fall_back()}T01:30",
                 "scheduled_timezone": "America/Toronto",
             },
             "scheduled_local_time",

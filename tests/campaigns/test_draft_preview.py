@@ -12,6 +12,7 @@ from rollcall.campaigns.draft_preview import preview_draft
 from rollcall.campaigns.drafts import CampaignDraft
 from rollcall.models import Channel, Organisation
 from tests.factories import attend, make_event, make_organisation, make_people
+from tests.summertime import fall_back
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_it_is_computed_for_the_chosen_time(organisation: Organisation):
 
 
 def test_a_time_that_comes_twice_offers_both_moments(organisation: Organisation):
-    preview = preview_draft(organisation, draft(local_time="2030-11-03T01:30"))
+    preview = preview_draft(organisation, draft(local_time=f"{fall_back()}T01:30"))
     assert preview.repeated is not None
     assert [f"{moment:%z}" for moment in preview.repeated] == ["-0400", "-0500"]
     assert "comes twice" in preview.problems["scheduled_local_time"]

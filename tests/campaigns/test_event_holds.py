@@ -11,6 +11,7 @@ from rollcall.audience.criteria import Criteria, SegmentChoice
 from rollcall.campaigns.drafts import create_campaign, edit_campaign
 from rollcall.campaigns.event_holds import cancel_event, edit_event, find_holding, reopen_event
 from rollcall.campaigns.hold_decisions import find_hold_on, list_event_news
+from rollcall.campaigns.listing import list_campaigns_of_event
 from rollcall.campaigns.scheduling import cancel_campaign, schedule_campaign
 from rollcall.errors import Conflict, InvalidInput, NotFound
 from rollcall.events.records import draft_of_event
@@ -146,6 +147,50 @@ class TestWhatIsHeld:
         )
         assert postpone(stage) == [of_show]
 
+    @pytest.mark.parametrize(
+        "criteria",
+        [
+            Criteria(events=("gala",), cities=("show",)),
+            Criteria(segment=SegmentChoice("show")),
+            Criteria(events=("gala",), exclude_segments=(SegmentChoice("show"),)),
+        ],
+        ids=["a city", "a segment", "a segment that is left out"],
+    )
+    def test_whatever_else_is_called_as_the_event_holds_nothing(
+        self, stage: Stage, criteria: Criteria
+    ):
+        make_event(stage.organisation, "gala")
+        gala = Criteria(events=("gala",))
+        create_segment(stage.actor, SegmentDraft("Show", gala, slug="show"))
+        campaign_id = stage.for_sunday(False, criteria=criteria)
+        event = find_event(stage.organisation_id, "show")
+        assert list_campaigns_of_event(event) == []
+        version = stage.campaign(campaign_id).version
+        assert postpone(stage) == []
+        assert stage.campaign(campaign_id).version == version
+
+    def test_a_draft_on_a_segment_of_the_event_has_to_be_looked_at_again(self, stage: Stage):
+        stage.people(1)
+        create_segment(stage.actor, SegmentDraft("Of", Criteria(events=("show",)), slug="of-show"))
+        draft = stage.draft(
+            criteria=Criteria(segment=SegmentChoice("of-show")),
+            local_time=SUNDAY,
+            timezone="America/Toronto",
+        )
+        campaign_id = create_campaign(stage.actor, draft)
+        version = stage.campaign(campaign_id).version
+        postpone(stage)
+        with pytest.raises(Conflict, match="Somebody else has changed"):
+            schedule_campaign(stage.actor, campaign_id, version=version)
+
+    def test_criteria_that_are_edited_name_another_event(self, stage: Stage):
+        stage.people(1)
+        gala = make_event(stage.organisation, "gala")
+        campaign_id = create_campaign(stage.actor, stage.draft())
+        edit_campaign(stage.actor, campaign_id, stage.draft(criteria=Criteria(events=("gala",))))
+        assert list_campaigns_of_event(find_event(stage.organisation_id, "show")) == []
+        assert [one.id for one in list_campaigns_of_event(gala)] == [campaign_id]
+
     def test_slugs_that_begin_alike_are_not_mixed_up(self, stage: Stage):
         make_event(stage.organisation, "show-two")
         stage.for_sunday(False, criteria=Criteria(events=("show-two",)))
@@ -154,9 +199,8 @@ class TestWhatIsHeld:
     def test_it_is_known_before(self, stage: Stage):
         stage.people(1)
         campaign_id = stage.for_sunday(False)
-        holding = find_holding(stage.organisation_id, "show")
+        holding = find_holding(find_event(stage.organisation_id, "show"))
         assert [touched.campaign_id for touched in holding.held] == [campaign_id]
-        assert find_holding(make_actor().organisation_id, "show").held == ()
 
     def test_another_organisation_can_not_cancel(self, stage: Stage):
         stranger = make_actor()

@@ -236,19 +236,19 @@ def test_an_e_mail_without_a_postal_address_goes_to_the_simulator_only(stage: St
     campaign_id = create_campaign(stage.actor, draft)
     for verb in (schedule_campaign, send_campaign_now):
         with pytest.raises(InvalidInput, match=r"postal_address: .*flask org set SLUG --address"):
-            verb(stage.actor, campaign_id, email_provider="smtp")
+            verb(stage.actor, campaign_id, real_email=True)
     assert find_campaign(stage.organisation_id, campaign_id).state == CampaignState.DRAFT
     schedule_campaign(stage.actor, campaign_id)
     with write():
         stage.organisation.postal_address = "1 Main Street, Toronto"
     other = create_campaign(stage.actor, draft)
-    assert schedule_campaign(stage.actor, other, email_provider="smtp") == 1
+    assert schedule_campaign(stage.actor, other, real_email=True) == 1
 
 
 def test_a_text_message_needs_no_postal_address(stage: Stage):
     stage.people(1)
     campaign_id = create_campaign(stage.actor, stage.draft(local_time=SUNDAY))
-    assert schedule_campaign(stage.actor, campaign_id, email_provider="smtp") == 1
+    assert schedule_campaign(stage.actor, campaign_id, real_email=True) == 1
 
 
 def put(campaign_id: int, person_id: int, **values: object) -> None:

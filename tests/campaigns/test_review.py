@@ -206,6 +206,62 @@ class TestModesBetween:
         assert_adds_up(document)
 
 
+class TestAModeOfOneDirectionInReview:
+    """What changed since the reviewer looked counts only in the campaign's own direction."""
+
+    def arrange(self, stage, mode: AudienceMode) -> int:
+        """Stopped for too few people: three planned, one of them gone, two more at the door."""
+        self.first = stage.people(3)
+        campaign_id = stage.for_sunday(True, criteria=EVENT, audience_mode=mode)
+        set_columns(campaign_id, guard_limits={"minimum": 10})
+        self.more = stage.people(2, attending=Source.QR_SCAN)
+        set_facts(self.first[0], opted_out_sms=True)
+        stage.run_on_sunday()
+        assert stage.document(campaign_id)["status"] == "needs_review"
+        return campaign_id
+
+    def approve(self, stage, campaign_id: int) -> str:
+        """Approve the final list; what is said where it is another one by now."""
+        try:
+            review_campaign(as_role(stage, Role.SUPER), campaign_id, "final")
+        except ReviewChanged as changed:
+            return str(changed)
+        stage.run_due()
+        return ""
+
+    def test_removals_do_not_count_who_comes_in_meanwhile(self, stage):
+        campaign_id = self.arrange(stage, AudienceMode.REMOVALS)
+        stage.people(4)
+        assert self.approve(stage, campaign_id) == ""
+        assert stage.reached(campaign_id) == self.first[1:]
+
+    def test_removals_count_who_goes_meanwhile_and_who_comes_back(self, stage):
+        campaign_id = self.arrange(stage, AudienceMode.REMOVALS)
+        set_facts(self.first[1], opted_out_sms=True)
+        assert "1 person now (0 joined, 1 left since)" in self.approve(stage, campaign_id)
+        set_facts(self.first[0], opted_out_sms=False)
+        assert "2 people now (1 joined, 0 left since)" in self.approve(stage, campaign_id)
+        assert self.approve(stage, campaign_id) == ""
+        assert stage.reached(campaign_id) == [self.first[0], self.first[2]]
+
+    def test_additions_do_not_count_who_of_the_planned_goes_meanwhile(self, stage):
+        campaign_id = self.arrange(stage, AudienceMode.ADDITIONS)
+        set_facts(self.first[1], opted_out_sms=True)
+        assert self.approve(stage, campaign_id) == ""
+        # They stay on the list, and are held back on the way to the wire.
+        assert stage.document(campaign_id)["metadata"]["actual_recipients"] == 5
+        assert stage.reached(campaign_id) == [self.first[2], *self.more]
+
+    def test_additions_count_who_comes_meanwhile_and_goes_again(self, stage):
+        campaign_id = self.arrange(stage, AudienceMode.ADDITIONS)
+        late = stage.people(1)
+        assert "6 people now (1 joined, 0 left since)" in self.approve(stage, campaign_id)
+        set_facts(late[0], opted_out_sms=True)
+        assert "5 people now (0 joined, 1 left since)" in self.approve(stage, campaign_id)
+        assert self.approve(stage, campaign_id) == ""
+        assert stage.reached(campaign_id) == self.first[1:] + self.more
+
+
 @pytest.mark.parametrize(
     ("after", "least", "uses_estimate"),
     [(4, 100, False), (3, 100, True), (2, 1, True), (1, 50, True)],

@@ -5,12 +5,22 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from rollcall.config import Settings, SmppSettings, SmtpSettings
+from rollcall.config import Settings
 from rollcall.models import Channel
-from tests.providers.gateways import ROOT, SENDER, Double, RealKannel, kannel_programs
+from rollcall.providers.smpp.provider import SmppSettings
+from rollcall.providers.smtp.provider import SmtpSettings
+from tests.providers.chosen import carried_by
+from tests.providers.gateways import (
+    ROOT,
+    SENDER,
+    DescribedDouble,
+    Double,
+    RealKannel,
+    kannel_programs,
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,7 @@ class Wire:
 def kannel_double(settings: Settings, folder: Path) -> Iterator[Wire]:
     """Kannel's sendsms interface, played by a process that is never the slowest."""
     with Double(folder, "kannel") as double:
-        changed = replace(settings, sms_provider="kannel", kannel=double.kannel)
+        changed = carried_by(settings, double.kannel)
         yield Wire(changed, Channel.SMS, lambda: _logged(double))
 
 
@@ -37,8 +47,15 @@ def kannel_double(settings: Settings, folder: Path) -> Iterator[Wire]:
 def twilio_double(settings: Settings, folder: Path) -> Iterator[Wire]:
     """Twilio's API, played by a process that validates each request."""
     with Double(folder, "twilio") as double:
-        changed = replace(settings, sms_provider="twilio", twilio=double.twilio)
+        changed = carried_by(settings, double.twilio)
         yield Wire(changed, Channel.SMS, lambda: _logged(double))
+
+
+@contextmanager
+def described_gateway(settings: Settings, folder: Path) -> Iterator[Wire]:
+    """A gateway that a file describes: Vonage, as our documents set it up."""
+    with DescribedDouble(folder, "vonage") as double:
+        yield Wire(carried_by(settings, double.settings), Channel.SMS, lambda: _logged(double))
 
 
 def _logged(double: Double) -> list[str]:
@@ -49,7 +66,7 @@ def _logged(double: Double) -> list[str]:
 def real_kannel(settings: Settings, folder: Path) -> Iterator[Wire]:
     """Debian's bearerbox and smsbox, with a phone network behind them that takes everything."""
     with RealKannel(folder) as kannel, kannel.open_network() as network:
-        changed = replace(settings, sms_provider="kannel", kannel=kannel.settings)
+        changed = carried_by(settings, kannel.settings)
         yield Wire(changed, Channel.SMS, lambda: [to for to, _text in network.messages()])
 
 
@@ -62,7 +79,7 @@ def mail_server(settings: Settings, folder: Path) -> Iterator[Wire]:
         assert process.stdout is not None
         url = process.stdout.readline().decode().strip()
         smtp = SmtpSettings(url, "Rollcall <news@example.org>")
-        changed = replace(settings, email_provider="smtp", smtp=smtp)
+        changed = carried_by(settings, smtp)
         try:
             yield Wire(changed, Channel.EMAIL, lambda: _mailed(log))
         finally:
@@ -80,7 +97,7 @@ def smsc(settings: Settings, folder: Path) -> Iterator[Wire]:
         host, port = process.stdout.readline().decode().strip().split(":")
         smpp = SmppSettings(host, int(port), "app", "secret", SENDER)
         try:
-            wired = replace(settings, sms_provider="smpp", smpp=smpp)
+            wired = carried_by(settings, smpp)
             yield Wire(wired, Channel.SMS, lambda: _logged_lines(log))
         finally:
             process.kill()
@@ -105,6 +122,7 @@ WIRES = {
     "twilio": twilio_double,
     "smtp": mail_server,
     "smpp": smsc,
+    "http": described_gateway,
     "kannel (Debian's)": real_kannel,
 }
 

@@ -32,6 +32,7 @@ from rollcall.models import Attempt, Campaign, Channel, Recipient, RecipientStat
 from tests.chaos.gateways import WIRES, Wire, usable_wires
 from tests.chaos.senders import Senders
 from tests.factories import attend, make_actor, make_event, make_organisation, make_people
+from tests.waiting import wait_for
 
 PROCESSES = 4
 KILL_EVERY = 0.2  # seconds
@@ -63,8 +64,10 @@ class Outcome:
     def problems(self, timed: bool = True) -> list[str]:
         """What of the promise was broken, in words; nothing where it was kept.
 
-        A test leaves the time out: what else runs on its machine is none of its business.
+        A test leaves the time out: what else runs on its machine is none of its business. There
+        a process may also be so slow that it loses its lease, and is taken over like a dead one.
         """
+        deaths = self.kills if timed else max(self.kills, self.takeovers)
         found = []
         if self.duplicates:
             found.append(f"{self.duplicates} requests were for somebody who had one already")
@@ -72,8 +75,8 @@ class Outcome:
             found.append(f"the states add up to {sum(self.states.values())}")
         if self.state != "completed":
             found.append(f"it ended {self.state}")
-        if self.states.get("in_doubt", 0) > self.kills * self.concurrency:
-            found.append("more are in doubt than kills times concurrency")
+        if self.states.get("in_doubt", 0) > deaths * self.concurrency:
+            found.append("more are in doubt than deaths times concurrency")
         if self.requests < self.states.get("sent", 0) + self.states.get("delivered", 0):
             found.append("more are said to be sent than the gateway saw")
         if timed and self.seconds_after_last_start > self.bound:
@@ -120,9 +123,8 @@ def run_storm(wire: Wire, people: int, kills: int, seed: int = 1) -> Outcome:
                 senders.kill_one(chance)
                 killed += 1
             bound = _bound(wire.settings, campaign_id)
-            patience = time.monotonic() + 4 * bound
-            while _state(campaign_id) != "completed" and time.monotonic() < patience:
-                time.sleep(0.02)
+            with suppress(AssertionError):  # told as a problem, with all that came of it
+                wait_for(lambda: _state(campaign_id) == "completed")
             ended = time.monotonic()
             times = (ended - begun, ended - senders.started_at, bound)
         outcome = _count(wire, campaign_id, people, killed, times)
@@ -163,9 +165,10 @@ def _count(
         }
     )
     sent = states["sent"] + states["delivered"]
-    patience = time.monotonic() + 10  # a real gateway hands on what it has queued a moment later
-    while len(addresses := wire.addresses()) < sent and time.monotonic() < patience:
-        time.sleep(0.05)
+    with suppress(AssertionError):
+        # A real gateway hands on what it has queued a moment later.
+        wait_for(lambda: len(wire.addresses()) >= sent)
+    addresses = wire.addresses()
     unfinished = db.session.scalar(
         sa.select(sa.func.count()).select_from(Attempt).where(Attempt.outcome.is_(None))
     )

@@ -18,7 +18,6 @@ from click.testing import Result
 
 from rollcall import clock
 from rollcall.accounts.alerts import list_all_open_alerts, raise_alert
-from rollcall.config import SmtpSettings
 from rollcall.extensions import db, write
 from rollcall.models import (
     Campaign,
@@ -29,6 +28,9 @@ from rollcall.models import (
     Role,
 )
 from rollcall.monitoring import doctor
+from rollcall.providers.http.provider import HttpSettings
+from rollcall.providers.settings import read_settings
+from rollcall.providers.smtp.provider import SmtpSettings
 from rollcall.sending.due import run_due_campaigns
 from rollcall.sending.installation import (
     SendMark,
@@ -38,7 +40,15 @@ from rollcall.sending.installation import (
     mark_file,
 )
 from tests.factories import attend, make_event, make_organisation, make_people, make_staff
-from tests.providers.gateways import ROOT, Double, free_ports
+from tests.providers.chosen import carried_by
+from tests.providers.gateways import (
+    GATEWAYS,
+    LOG_INS,
+    ROOT,
+    DescribedDouble,
+    Double,
+    free_ports,
+)
 
 Run = Callable[..., Result]
 
@@ -52,8 +62,8 @@ def run(app: APIFlask) -> Run:
     return invoke
 
 
-def use(app: APIFlask, **changes: Any) -> None:
-    app.extensions["rollcall"] = replace(app.extensions["rollcall"], **changes)
+def use(app: APIFlask, *gateways: Any, **changes: Any) -> None:
+    app.extensions["rollcall"] = carried_by(app.extensions["rollcall"], *gateways, **changes)
 
 
 def to_mend(run: Run) -> dict[str, str]:
@@ -67,7 +77,7 @@ def to_mend(run: Run) -> dict[str, str]:
 @pytest.fixture
 def kannel(app: APIFlask, tmp_path: Path) -> Iterator[Double]:
     with Double(tmp_path / "gateway", "kannel") as double:
-        use(app, sms_provider="kannel", kannel=double.kannel)
+        use(app, double.kannel)
         yield double
 
 
@@ -89,7 +99,7 @@ def test_settings_that_do_not_fit_a_real_provider(app: APIFlask, run: Run):
     assert "less than 16 characters" in to_mend(run)["SECRET_KEY"]
     use(app, secret_key=None, demo=True)
     assert "SECRET_KEY" not in to_mend(run)
-    use(app, email_provider="smtp", smtp=SmtpSettings("", ""))
+    use(app, SmtpSettings("", ""))
     found = to_mend(run)
     assert "everybody knows" in found["SECRET_KEY"]
     assert "reached from this machine only" in found["PUBLIC_URL"]
@@ -112,10 +122,10 @@ def test_a_gateway_that_is_away_and_one_that_knows_us(app: APIFlask, run: Run, k
     assert to_mend(run) == {}, "a gateway on this machine needs no outside address"
     [port] = free_ports(1)
     away = replace(kannel.kannel, url=f"http://127.0.0.1:{port}/cgi-bin/sendsms")
-    use(app, kannel=away)
+    use(app, away)
     found = to_mend(run)
     assert list(found) == ["Kannel (sms)"]
-    use(app, kannel=replace(kannel.kannel, password="wrong"))
+    use(app, replace(kannel.kannel, password="wrong"))
     assert "did not accept the log-in" in to_mend(run)["Kannel (sms)"]
     assert "wrong" not in run("doctor").output, "no password is printed"
 
@@ -309,6 +319,32 @@ def test_providers_are_listed_checked_and_tried(run: Run, kannel: Double):
     refused = run("provider", "test", "sms", "--phone", "416 555 0123")
     assert refused.exit_code == 1
     assert "Kannel did not take it." in refused.stderr
+
+
+def test_a_gateway_that_a_file_describes(app: APIFlask, run: Run, tmp_path: Path):
+    make_staff(Role.SUPER, make_organisation("acme"))
+    with DescribedDouble(tmp_path / "vonage", "vonage") as vonage:
+        use(app, vonage.settings)
+        shown = json.loads(run("provider", "list", "--json").stdout)
+        assert (shown[0]["provider"], shown[0]["label"]) == ("http", "Vonage")
+        for name, end in (("inbound_address", "/inbound"), ("receipts_address", "/receipts")):
+            assert shown[0][name].startswith("http://127.0.0.1:5000/webhooks/http/")
+            assert shown[0][name].endswith(end)
+            assert shown[1][name] is None
+        listed = run("provider", "list").output
+        assert f"       receipts are to come to {shown[0]['receipts_address']}" in listed
+        assert to_mend(run) == {}, "a gateway on this machine needs no outside address"
+        assert run("provider", "check", "sms").exit_code == 0
+        tried = run("provider", "test", "sms", "--phone", "416 555 0123")
+        assert tried.output == "Vonage took it. It should be there in a minute.\n"
+        vonage.behave("500")
+        doubtful = run("provider", "test", "sms", "--phone", "416 555 0123")
+        assert "Nobody can know whether Vonage took it." in doubtful.stderr
+    environ = {"HTTP_PROVIDER_FILE": str(GATEWAYS / "vonage.toml"), **LOG_INS}
+    use(app, read_settings(HttpSettings, environ))
+    assert "Vonage reports there what became" in to_mend(run)["PUBLIC_URL"]
+    use(app, HttpSettings(None))
+    assert "HTTP_PROVIDER_FILE is not set" in to_mend(run)["HTTP gateway (sms)"]
 
 
 def test_a_check_that_finds_something_fails(app: APIFlask, run: Run):

@@ -16,8 +16,8 @@ from rollcall.models import AuditEntry, EventPlan, PlanSnapshot, PlanState
 from rollcall.plans.amendments import amend_plan
 from rollcall.plans.changes import NumbersChange
 from rollcall.plans.records import (
+    find_event_snapshot,
     find_plan,
-    find_snapshot,
     lock_plan,
     set_plan,
     start_production,
@@ -28,8 +28,8 @@ from rollcall.plans.states import TRANSITIONS
 from tests.factories import attend, make_actor, make_people
 from tests.failing import break_everywhere
 from tests.plans.stage import ITEM_TABLES, ITEMS, VERBS, bring_to, items, state_of, stored
+from tests.waiting import HANGS
 
-PATIENCE = 30.0
 OTHER = {"finished_goods": [{"name": "gift boxes", "quantity": 500}]}
 
 
@@ -143,7 +143,7 @@ def test_starting_captures_everything(actor, gala):
     bring_to(actor, gala, PlanState.IN_PRODUCTION)
     rows = stored()
     [recipe], [boxes, banners], [batches] = (rows[table.__tablename__] for table in ITEM_TABLES)
-    content = snapshot_content(find_snapshot(actor.organisation_id, gala.id))
+    content = snapshot_content(find_event_snapshot(actor.organisation_id, gala.id))
     moment = content.pop("created_at")
     assert before - timedelta(seconds=1) <= datetime.fromisoformat(moment) <= clock.now()
     assert moment.endswith("Z")
@@ -198,7 +198,7 @@ def test_starting_captures_everything(actor, gala):
 def test_an_empty_plan_goes_all_the_way(actor, gala):
     lock_plan(actor, gala.id)
     start_production(actor, gala.id)
-    content = find_snapshot(actor.organisation_id, "gala").content
+    content = find_event_snapshot(actor.organisation_id, "gala").content
     assert content["recipes"] == content["finished_goods"] == content["batch_decisions"] == []
     assert state_of(gala) == "in_production"
 
@@ -230,7 +230,7 @@ def test_an_unlocked_plan_can_be_edited_and_what_is_captured_is_the_edit(actor, 
     set_plan(actor, gala.id, items(OTHER))
     lock_plan(actor, gala.id)
     start_production(actor, gala.id)
-    content = find_snapshot(actor.organisation_id, "gala").content
+    content = find_event_snapshot(actor.organisation_id, "gala").content
     assert [good["quantity"] for good in content["finished_goods"]] == [500]
     assert content["recipes"] == []
 
@@ -238,7 +238,7 @@ def test_an_unlocked_plan_can_be_edited_and_what_is_captured_is_the_edit(actor, 
 def test_there_is_no_snapshot_before_production_starts(actor, gala):
     bring_to(actor, gala, PlanState.LOCKED)
     with pytest.raises(NotFound, match="it is taken when production starts"):
-        find_snapshot(actor.organisation_id, "gala")
+        find_event_snapshot(actor.organisation_id, "gala")
 
 
 def at_once(app: APIFlask, work, times: int = 2) -> list[Exception | None]:
@@ -248,7 +248,7 @@ def at_once(app: APIFlask, work, times: int = 2) -> list[Exception | None]:
     def run() -> Exception | None:
         with app.app_context():
             try:
-                gate.wait(PATIENCE)
+                gate.wait(HANGS)
                 work()
             except Exception as error:
                 return error
@@ -257,7 +257,7 @@ def at_once(app: APIFlask, work, times: int = 2) -> list[Exception | None]:
             return None
 
     with ThreadPoolExecutor(times) as pool:
-        return [future.result(PATIENCE) for future in [pool.submit(run) for _ in range(times)]]
+        return [future.result(HANGS) for future in [pool.submit(run) for _ in range(times)]]
 
 
 @pytest.mark.parametrize("turn", range(5))

@@ -11,21 +11,32 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlencode
 
-from rollcall.config import KannelSettings, TwilioSettings
+from rollcall.providers.http.provider import HttpSettings
+from rollcall.providers.kannel.provider import KannelSettings
+from rollcall.providers.settings import read_settings
+from rollcall.providers.twilio.provider import TwilioSettings
+from tests.providers import http_doubles
 from tests.providers.doubles import KANNEL_PASSWORD, KANNEL_USER, TWILIO_SID, TWILIO_TOKEN
+from tests.waiting import HANGS, wait_for
 
 ROOT = Path(__file__).parents[2]
 FAKESMSC = Path("/usr/lib/kannel/test/fakesmsc")
 SENDER = "12345"
 
 DOCUMENT = ROOT / "docs" / "providers.md"
+GATEWAYS = ROOT / "docs" / "gateways"
+LOG_INS = {
+    "VONAGE_API_KEY": http_doubles.VONAGE_KEY,
+    "VONAGE_API_SECRET": http_doubles.VONAGE_SECRET,
+    "SMSGATE_USERNAME": http_doubles.PHONE_USER,
+    "SMSGATE_PASSWORD": http_doubles.PHONE_PASSWORD,
+    "SMSGATE_SIGNING_KEY": http_doubles.PHONE_KEY,
+}
 
 
 def kannel_programs() -> list[str]:
@@ -45,17 +56,6 @@ def free_ports(count: int) -> list[int]:
     for one in sockets:
         one.close()
     return ports
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
-    """Return the first true answer of the condition; AssertionError with the last one else."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = condition()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {answer!r}"
-        time.sleep(0.02)
 
 
 class Gateway:
@@ -229,8 +229,10 @@ class Double(Gateway):
         self._options = options
         self._log = folder / f"{kind}.requests"
 
+    module = "tests.providers.doubles"
+
     def start(self) -> None:
-        command = (sys.executable, "-m", "tests.providers.doubles", self._kind)
+        command = (sys.executable, "-m", self.module, self._kind)
         options = ("--log", str(self._log), *self._options)
         process = self.run(*command, *options, stdout=subprocess.PIPE)
         assert process.stdout is not None
@@ -262,6 +264,37 @@ class Double(Gateway):
         """The requests that it got, of one address or all."""
         found = [line for line in self.lines() if "callback" not in line]
         return [line for line in found if address is None or line["address"] == address]
+
+
+class DescribedDouble(Double):
+    """A double of a gateway that a file of our documents describes: "vonage" or "sms-gate"."""
+
+    module = "tests.providers.http_doubles"
+
+    @property
+    def settings(self) -> HttpSettings:
+        """Settings of the documented file, with nothing changed but the gateway's address."""
+        text = (GATEWAYS / f"{self._kind}.toml").read_text("utf-8")
+        here = re.sub(
+            r"https?://(rest\.nexmo\.com|192\.168\.1\.10:8080)",
+            f"http://127.0.0.1:{self.port}",
+            text,
+        )
+        assert here != text
+        path = self.folder / "gateway.toml"
+        path.write_text(here, "utf-8")
+        return read_settings(HttpSettings, {"HTTP_PROVIDER_FILE": str(path), **LOG_INS})
+
+    def write(self, address: str, text: str, message_id: str) -> None:
+        """Let somebody write to our number, and return when that was brought to Rollcall."""
+        body = urlencode({"from": address, "text": text, "id": message_id}).encode()
+        with socket.create_connection(("127.0.0.1", self.port), 30) as line:
+            line.sendall(b"POST /write HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            line.recv(1000)
+
+    def brought(self) -> list[tuple[str, int]]:
+        """What it brought to Rollcall so far: where to, and the answers."""
+        return [(line["callback"], line["answer"]) for line in self.lines() if "callback" in line]
 
 
 class Listener:
@@ -304,4 +337,4 @@ class Listener:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(timeout=5)
+        self._thread.join(HANGS)

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from email import message_from_bytes, policy
 
-from rollcall.config import SmtpSettings
 from rollcall.providers.base import Outcome, OutgoingMessage, ProviderError
-from rollcall.providers.smtp import SmtpConnection, SmtpProvider
+from rollcall.providers.smtp.provider import SmtpConnection, SmtpProvider, SmtpSettings
+from tests.waiting import HANGS
 
 MESSAGE = OutgoingMessage(
     token=4711,
@@ -52,6 +52,6 @@ def people(count: int) -> list[OutgoingMessage]:
     ]
 
 
-def line_to(port: int, timeout: float = 5, query: str = "") -> SmtpConnection:
+def line_to(port: int, timeout: float = HANGS, query: str = "") -> SmtpConnection:
     settings = SmtpSettings(f"smtp://127.0.0.1:{port}{query}", "News <news@example.org>")
     return SmtpProvider(settings).connect(timeout)

@@ -18,9 +18,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.waiting import HANGS, wait_for
 
 DROP = "drop"
 HANG = "hang"
@@ -86,11 +87,7 @@ class ScriptedMailServer(socketserver.ThreadingTCPServer):
 
     def wait_until_idle(self) -> None:
         """Return once every line that was opened has ended, all that came over it taken in."""
-        deadline = time.monotonic() + 10
-        while self._ended < self.lines:
-            if time.monotonic() > deadline:
-                raise RuntimeError("a line is still open")
-            time.sleep(0.01)
+        wait_for(lambda: self._ended >= self.lines, lambda: "a line is still open")
 
     def count_ended(self) -> None:
         """Note that one line has ended."""
@@ -225,17 +222,18 @@ def free_port() -> int:
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes] | None = None) -> None:
-    """Return once something listens on the port; fails after ten seconds, or when it ended."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
+    """Return once something listens on the port; fails when the process has ended."""
+
+    def listens() -> bool:
         if process is not None and process.poll() is not None:
             raise RuntimeError(f"it ended with {process.returncode}")
         try:
-            with socket.create_connection(("127.0.0.1", port), timeout=1):
-                return
+            with socket.create_connection(("127.0.0.1", port), timeout=HANGS):
+                return True
         except OSError:
-            time.sleep(0.02)
-    raise RuntimeError(f"nothing listens on {port}")
+            return False
+
+    wait_for(listens, lambda: f"nothing listens on {port}")
 
 
 def main() -> None:

@@ -1,6 +1,8 @@
 """Messages to try providers with."""
 
-from rollcall.providers.base import Outcome, OutgoingMessage, Provider, ProviderError
+from rollcall.providers.base import Outcome, OutgoingMessage, ProviderError
+from rollcall.providers.declaration import Provider
+from tests.waiting import HANGS
 
 REFERENCE = "2-3-00000000000000ff"
 
@@ -13,7 +15,7 @@ def make_message(
     return OutgoingMessage(255, 1, 2, 3, "sms", address, "", text, REFERENCE, receipt_url)
 
 
-def send(provider: Provider, *messages: OutgoingMessage, timeout: float = 5.0) -> list[Outcome]:
+def send(provider: Provider, *messages: OutgoingMessage, timeout: float = HANGS) -> list[Outcome]:
     """Send the messages over one new line, which is closed again."""
     line = provider.connect(timeout)
     try:

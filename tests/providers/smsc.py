@@ -23,6 +23,8 @@ from typing import Any
 from smpplib import consts, smpp
 from smpplib.gsm import GSM_CHARACTER_TABLE
 
+from tests.waiting import wait_for
+
 DROP = "drop"
 HANG = "hang"
 NACK = "nack"
@@ -31,6 +33,10 @@ _NO_LINGER = struct.pack("ii", 1, 0)
 
 Action = int | str
 Actions = dict[str, Action | list[Action]]
+
+
+# One message to us: the line that it went over, and its number there.
+Delivery = tuple[int, int]
 
 
 class _Numbers:
@@ -86,6 +92,7 @@ class ScriptedSmsc(socketserver.ThreadingTCPServer):
         self.submitted: list[Submitted] = []
         self.binds: list[dict[str, Any]] = []
         self.delivered: list[int] = []  # the statuses that our deliveries were answered with
+        self.answered: dict[Delivery, int] = {}  # the same, of each delivery
         self.requests = 0
         self.enquiries = 0
         self.unbinds = 0
@@ -131,16 +138,15 @@ class ScriptedSmsc(socketserver.ThreadingTCPServer):
 
     def deliver(self, content: bytes, **fields: Any) -> int:
         """Send a deliver_sm over the newest bound line; gives the status of its answer."""
-        before = len(self.delivered)
-        self.post(content, **fields)
-        wait_until(lambda: len(self.delivered) > before)
-        return self.delivered[before]
+        delivery = self.post(content, **fields)
+        wait_for(lambda: delivery in self.answered)
+        return self.answered[delivery]
 
-    def post(self, content: bytes, **fields: Any) -> None:
+    def post(self, content: bytes, **fields: Any) -> "Delivery":
         """Send a deliver_sm over the newest bound line, and wait for nothing."""
-        wait_until(lambda: any(line.is_open for line in self.lines))
+        wait_for(lambda: any(line.is_open for line in self.lines))
         [*_, line] = [line for line in self.lines if line.is_open]
-        line.deliver(content, **fields)
+        return line.deliver(content, **fields)
 
     def drop_lines(self) -> None:
         """Reset every line that is open."""
@@ -222,13 +228,13 @@ class _Line(socketserver.BaseRequestHandler):
             self.deliver(receipt_text(taken.message_id), esm_class=4)
 
     def _report_elsewhere(self, taken: Submitted) -> None:
-        before = len(self.server.delivered)
         [line, *_] = [line for line in self.server.lines if line.is_open and line is not self]
-        line.deliver(receipt_text(taken.message_id), esm_class=4)
-        wait_until(lambda: len(self.server.delivered) > before)
+        delivery = line.deliver(receipt_text(taken.message_id), esm_class=4)
+        wait_for(lambda: delivery in self.server.answered)
 
     def on_deliver_sm_resp(self, pdu: Any) -> None:
         self.server.delivered.append(pdu.status)
+        self.server.answered[id(self), pdu.sequence] = pdu.status
 
     def on_enquire_link(self, pdu: Any) -> None:
         self.server.enquiries += 1
@@ -240,7 +246,7 @@ class _Line(socketserver.BaseRequestHandler):
         self.is_open = False
         self._answer(pdu, "unbind_resp", 0)
 
-    def deliver(self, content: bytes, **fields: Any) -> None:
+    def deliver(self, content: bytes, **fields: Any) -> "Delivery":
         usual = {
             "source_addr_ton": 1,
             "source_addr_npi": 1,
@@ -253,6 +259,7 @@ class _Line(socketserver.BaseRequestHandler):
             "deliver_sm", client=self.numbers, short_message=content, **(usual | fields)
         )
         self._write(pdu)
+        return id(self), pdu.sequence
 
     def drop(self) -> None:
         self.is_open = False
@@ -294,15 +301,6 @@ def _read_content(pdu: Any) -> tuple[bytes, str]:
         text += GSM_CHARACTER_TABLE[octet + escaped]
         escaped = 0
     return header, text
-
-
-def wait_until(condition: Any, seconds: float = 10) -> None:
-    """Return once the condition holds; fails after the time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError("it never came to that")
-        time.sleep(0.01)
 
 
 def main() -> None:

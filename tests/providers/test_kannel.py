@@ -7,14 +7,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from rollcall.config import KannelSettings
 from rollcall.providers.base import Inbound, Receipt
-from rollcall.providers.kannel import (
-    Kannel,
-    kannel_reply_headers,
-    read_kannel_inbound,
-    read_kannel_receipt,
-)
+from rollcall.providers.kannel.provider import DECLARATION, Kannel, KannelSettings
+from rollcall.providers.kannel.webhooks import read_receipt, read_text
+from tests.providers.brought import bring
 from tests.providers.doubles import KANNEL_PASSWORD, RETRY_AFTER
 from tests.providers.gateways import (
     Double,
@@ -22,10 +18,10 @@ from tests.providers.gateways import (
     Network,
     RealKannel,
     kannel_programs,
-    wait_for,
 )
 from tests.providers.messages import REFERENCE, error_of, kind_of, make_message, send
 from tests.providers.needed import need_programs
+from tests.waiting import wait_for
 
 PHONE = "+420601000001"
 
@@ -94,7 +90,7 @@ def test_receipts_come_to_our_address_and_are_read(
 
     wait_for(lambda: len(receipts()) == 2)
     # The gateway may report "taken" and "delivered" in either order.
-    read = [read_kannel_receipt(values, REFERENCE) for values in receipts()]
+    read = [read_receipt(values, REFERENCE) for values in receipts()]
     assert {receipt.status for receipt in read if receipt} == {"sent", "delivered"}
     assert {receipt.reference for receipt in read if receipt} == {REFERENCE}
     assert all(
@@ -140,7 +136,7 @@ def test_what_phones_write_arrives_as_it_was_written(
     def arrived() -> list[Inbound]:
         targets = [urlsplit(target) for _, target, _, _ in webhooks.requests[before:]]
         queries = [target.query.encode() for target in targets if target.path == "/inbound"]
-        return [found for found in map(read_kannel_inbound, queries) if found]
+        return [found for found in map(read_text, queries) if found]
 
     wait_for(arrived)
     [inbound] = arrived()
@@ -154,7 +150,10 @@ def test_the_answer_to_an_inbound_message_reaches_the_phone(
     network: Network, webhooks: Listener, reply: str
 ):
     sender = f"+42060400000{len(reply)}"
-    webhooks.reply, webhooks.reply_headers = reply, kannel_reply_headers(reply)
+    stop = bring(DECLARATION, "inbound", None, method="GET", query="from=%2B420&id=1&text=STOP")
+    answer = stop.answer([reply])
+    assert answer.body == reply.encode()
+    webhooks.reply, webhooks.reply_headers = reply, dict(answer.headers)
     try:
         network.write(sender, "text", "STOP")
         wait_for(lambda: sender in dict(network.messages()))
@@ -314,7 +313,7 @@ SMPP = "id:1 sub:001 dlvrd:000 submit date:2611 done date:2611 stat:{} err:{} te
     ],
 )
 def test_receipts_are_read(values: dict[str, str], expected: Receipt | None):
-    assert read_kannel_receipt(values, "r") == expected
+    assert read_receipt(values, "r") == expected
 
 
 @pytest.mark.parametrize(
@@ -335,7 +334,7 @@ def test_receipts_are_read(values: dict[str, str], expected: Receipt | None):
     ],
 )
 def test_texts_of_phones_are_read_in_their_character_set(query: bytes, text: str):
-    found = read_kannel_inbound(b"from=%2B420601000001&to=12345&id=abc&" + query)
+    found = read_text(b"from=%2B420601000001&to=12345&id=abc&" + query)
     assert found == Inbound("abc", "+420601000001", "12345", text)
 
 
@@ -351,7 +350,7 @@ def test_texts_of_phones_are_read_in_their_character_set(query: bytes, text: str
     ],
 )
 def test_numbers_of_phones_are_written_internationally(written: str, address: str):
-    found = read_kannel_inbound(f"from={written}&to=1&id=abc&text=x".encode())
+    found = read_text(f"from={written}&to=1&id=abc&text=x".encode())
     assert found is not None
     assert found.address == address
 
@@ -367,7 +366,7 @@ def test_numbers_of_phones_are_written_internationally(written: str, address: st
     ],
 )
 def test_what_is_no_message_is_not_read_as_one(query: bytes):
-    assert read_kannel_inbound(query) is None
+    assert read_text(query) is None
 
 
 def test_every_gateway_that_was_started_is_ended_also_after_a_failure(tmp_path: Path):

@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from smpplib import consts
 
-from rollcall.config import SmppSettings
 from rollcall.messages.parts import GSM_BASIC, GSM_EXTENSION, count_parts
 from rollcall.providers.base import Inbound, Outcome, OutgoingMessage, Receipt
 from rollcall.providers.registry import find_provider
-from rollcall.providers.smpp import SmppProvider
-from rollcall.providers.smpp_text import cut_text, decode_text, normalise_id
+from rollcall.providers.smpp.provider import SmppProvider, SmppSettings
+from rollcall.providers.smpp.text import cut_text, decode_text, normalise_id
 from tests.conftest import make_settings
 from tests.providers.mailservers import free_port
 from tests.providers.messages import error_of, kind_of, send
-from tests.providers.smsc import DROP, HANG, NACK, ScriptedSmsc, receipt_text, wait_until
+from tests.providers.smsc import DROP, HANG, NACK, ScriptedSmsc, receipt_text
+from tests.waiting import NEVER_ANSWERED, wait_for
 
 MESSAGE = OutgoingMessage(
     token=0x0123_4567_89AB_CDEF,
@@ -69,7 +69,7 @@ def test_a_message_arrives_as_it_was_written():
         assert outcomes == [Outcome(MESSAGE.token, provider_message_id="1001")]
         [got] = server.submitted
         assert server.binds == [{"user": "club", "password": "secret99"}]
-        wait_until(lambda: server.unbinds == 1)
+        wait_for(lambda: server.unbinds == 1)
     assert (got.address, got.text, got.header) == ("447700900123", "Doors open at 7 €", b"")
     assert (got.wants_receipt, got.reference) == (True, 0xCDEF)
 
@@ -156,7 +156,7 @@ def test_what_is_refused_was_not_accepted(action, expected):
 @pytest.mark.parametrize("action", [DROP, HANG])
 def test_once_it_has_left_no_answer_is_doubt(action):
     with ScriptedSmsc({"submit": action}) as server:
-        assert kinds(send(provider_for(server.port), MESSAGE, timeout=0.4)) == [DOUBT]
+        assert kinds(send(provider_for(server.port), MESSAGE, timeout=NEVER_ANSWERED)) == [DOUBT]
         assert addresses(server) == [MESSAGE.address]
 
 
@@ -174,7 +174,7 @@ def test_once_it_has_left_no_answer_is_doubt(action):
 )
 def test_a_log_in_that_fails_stops_everybody(status, expected):
     with ScriptedSmsc({"bind": status}) as server:
-        outcomes = send(provider_for(server.port), *people(3), timeout=0.4)
+        outcomes = send(provider_for(server.port), *people(3), timeout=NEVER_ANSWERED)
         assert kinds(outcomes) == [expected] * 3
         assert len(server.binds) == 1
         if expected.startswith(REFUSED):
@@ -256,7 +256,7 @@ def test_a_lost_session_is_opened_again_at_the_next_call():
         line = provider_for(server.port).connect(5)
         assert kinds(list(line.send(people(1)))) == ["ok"]
         server.drop_lines()
-        wait_until(lambda: kinds(list(line.send(people(1)))) == ["ok"])
+        wait_for(lambda: kinds(list(line.send(people(1)))) == ["ok"])
         line.close()
         assert len(server.binds) >= 2
 
@@ -271,7 +271,7 @@ def test_a_part_that_is_refused_for_good_after_another_was_taken_is_doubt():
 def test_a_part_without_an_answer_leaves_the_message_in_doubt_whatever_the_others_say():
     with ScriptedSmsc({"submit": [consts.SMPP_ESME_RSUBMITFAIL, HANG]}) as server:
         long = replace(MESSAGE, text="a" * 200)
-        assert kinds(send(provider_for(server.port), long, timeout=0.4)) == [DOUBT]
+        assert kinds(send(provider_for(server.port), long, timeout=NEVER_ANSWERED)) == [DOUBT]
 
 
 def test_a_part_that_is_held_up_is_sent_again_until_the_message_is_whole():
@@ -296,7 +296,7 @@ def test_a_receipt_names_our_message_also_before_its_answer(order, ids, heard):
         provider = provider_for(server.port)
         stop = provider.listen(heard.append)
         [outcome] = send(provider, MESSAGE)
-        wait_until(lambda: heard)
+        wait_for(lambda: heard)
         stop()
         assert heard == [Receipt("delivered", "2-3-abc", outcome.provider_message_id)]
         assert server.delivered == [0]
@@ -397,19 +397,19 @@ def test_a_long_incoming_message_is_put_together_in_any_order(heard):
 def test_one_that_listens_comes_back_after_the_session_was_lost(heard):
     with ScriptedSmsc() as server:
         stop = provider_for(server.port).listen(heard.append)
-        wait_until(lambda: any(line.is_open for line in server.lines))
+        wait_for(lambda: any(line.is_open for line in server.lines))
         server.drop_lines()
-        wait_until(lambda: len(server.binds) == 2)
+        wait_for(lambda: len(server.binds) == 2)
         assert server.deliver(b"STOP") == 0
         stop()
-        wait_until(lambda: server.unbinds == 1)
+        wait_for(lambda: server.unbinds == 1)
     assert heard[0].text == "STOP"
 
 
 def test_a_quiet_session_is_asked_whether_it_lives():
     with ScriptedSmsc() as server:
         stop = provider_for(server.port, quiet=0.05).listen(print)
-        wait_until(lambda: server.enquiries >= 3)
+        wait_for(lambda: server.enquiries >= 3)
         assert len(server.binds) == 1
         stop()
 
@@ -418,7 +418,7 @@ def test_check_logs_in_and_out():
     with ScriptedSmsc() as server:
         [finding] = provider_for(server.port).check()
         assert finding.ok
-        wait_until(lambda: server.unbinds == 1)
+        wait_for(lambda: server.unbinds == 1)
         assert server.submitted == []
 
 
@@ -439,7 +439,7 @@ def test_the_smsc_for_long_runs_logs_each_message(tmp_path: Path, heard):
             provider = provider_for(port)
             stop = provider.listen(heard.append)
             assert kinds(send(provider, *people(3))) == ["ok"] * 3
-            wait_until(lambda: len(heard) == 3)
+            wait_for(lambda: len(heard) == 3)
             stop()
         finally:
             process.kill()

@@ -10,10 +10,9 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 
-from rollcall.config import SmtpSettings
 from rollcall.providers.base import Outcome
 from rollcall.providers.registry import find_provider
-from rollcall.providers.smtp import SmtpProvider
+from rollcall.providers.smtp.provider import SmtpProvider, SmtpSettings
 from tests.conftest import make_settings
 from tests.providers.mails import (
     ACCEPTED,
@@ -34,9 +33,10 @@ from tests.providers.mailservers import (
     ScriptedMailServer,
     free_port,
 )
+from tests.waiting import HANGS, NEVER_ANSWERED
 
 
-def send_one(server: ScriptedMailServer, timeout: float = 5) -> Outcome:
+def send_one(server: ScriptedMailServer, timeout: float = HANGS) -> Outcome:
     connection = line_to(server.port, timeout)
     [outcome] = connection.send([MESSAGE])
     connection.close()
@@ -97,7 +97,7 @@ def test_what_is_refused_was_not_accepted(stage, action, expected, offers):
 @pytest.mark.parametrize("action", [DROP, HANG, "what?", "354 go on"])
 def test_once_the_dot_has_left_no_answer_is_doubt(action):
     with ScriptedMailServer({"dot": action}) as server:
-        outcome = send_one(server, timeout=0.3)
+        outcome = send_one(server, timeout=NEVER_ANSWERED)
         assert kind(outcome) == DOUBT
         assert sum(command == b"DATA" for command in server.commands) == 1
 
@@ -105,7 +105,7 @@ def test_once_the_dot_has_left_no_answer_is_doubt(action):
 @pytest.mark.parametrize("stage", ["greeting", "ehlo", "mail", "rcpt", "data"])
 def test_a_server_that_says_nothing_before_the_dot_accepted_nothing(stage):
     with ScriptedMailServer({stage: HANG}) as server:
-        assert kind(send_one(server, timeout=0.3)) == TEMPORARY + WIDE
+        assert kind(send_one(server, timeout=NEVER_ANSWERED)) == TEMPORARY + WIDE
         assert server.accepted == []
 
 
@@ -217,7 +217,7 @@ def test_after_one_doubt_a_new_line_after_two_no_more():
 
 def test_a_server_that_hangs_takes_one_mail_into_doubt_and_not_a_batch():
     with ScriptedMailServer({"dot": HANG}) as server:
-        outcomes = list(line_to(server.port, timeout=0.3).send(people(5)))
+        outcomes = list(line_to(server.port, timeout=NEVER_ANSWERED).send(people(5)))
         assert [kind(outcome) for outcome in outcomes] == [DOUBT] + [TEMPORARY + WIDE] * 4
         assert len(server.accepted) == 1
 

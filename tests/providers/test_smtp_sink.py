@@ -2,13 +2,11 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from rollcall.config import SmtpSettings
-from rollcall.providers.smtp import SmtpProvider
+from rollcall.providers.smtp.provider import SmtpProvider, SmtpSettings
 from tests.providers.mails import (
     ACCEPTED,
     DOUBT,
@@ -23,6 +21,7 @@ from tests.providers.mails import (
 )
 from tests.providers.mailservers import find_sink, running_sink
 from tests.providers.needed import need_programs
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -46,13 +45,12 @@ def test_postfix_s_sink_gets_each_mail_once_and_as_it_was_written(tmp_path: Path
 
 
 def wait_for_mails(folder: Path, count: int) -> list[str]:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
+    def whole() -> list[str]:
         mails = [path.read_text("utf-8") for path in folder.iterdir()]
-        if len(mails) == count and all("--=_rollcall--" in mail for mail in mails):
-            return mails
-        time.sleep(0.02)
-    raise AssertionError(f"{len(mails)} mails of {count}")
+        all_there = len(mails) == count and all("--=_rollcall--" in mail for mail in mails)
+        return mails if all_there else []
+
+    return wait_for(whole)
 
 
 @pytest.mark.usefixtures("sink")

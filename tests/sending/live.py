@@ -12,6 +12,7 @@ from rollcall.extensions import db
 from rollcall.models import Attempt, Campaign, Person
 from rollcall.people.facts import refresh_facts
 from tests.campaigns.stage import Stage
+from tests.providers.chosen import carried_by
 from tests.providers.gateways import Double
 
 
@@ -19,9 +20,7 @@ from tests.providers.gateways import Double
 def kannel(stage: Stage, folder: Path, **changes: object) -> Iterator[Double]:
     """Let the stage send text messages to a gateway that logs every request."""
     with Double(folder, "kannel") as double:
-        stage.settings = replace(
-            stage.settings, sms_provider="kannel", kannel=double.kannel, **changes
-        )
+        stage.settings = carried_by(stage.settings, double.kannel, **changes)
         yield double
 
 
@@ -29,9 +28,7 @@ def kannel(stage: Stage, folder: Path, **changes: object) -> Iterator[Double]:
 def twilio(stage: Stage, folder: Path, **changes: object) -> Iterator[Double]:
     """Let the stage send text messages to a double of Twilio."""
     with Double(folder, "twilio") as double:
-        stage.settings = replace(
-            stage.settings, sms_provider="twilio", twilio=double.twilio, **changes
-        )
+        stage.settings = carried_by(stage.settings, double.twilio, **changes)
         yield double
 
 

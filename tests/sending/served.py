@@ -17,9 +17,9 @@ import sys
 import traceback
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -46,7 +46,9 @@ from rollcall.models import (
 )
 from tests.chaos.senders import is_alive
 from tests.factories import make_actor
-from tests.providers.gateways import Gateway, free_ports, is_open, wait_for
+from tests.providers.chosen import carried_by
+from tests.providers.gateways import Gateway, free_ports, is_open
+from tests.waiting import HANGS, wait_for
 
 # All that a receipt or a reply may change.
 EVIDENCE = (Attempt, Recipient, PersonFacts, InboundMessage, Suppression, ConsentChange)
@@ -58,14 +60,20 @@ class Answer:
 
     status: int
     text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Visitor:
     """Asks over HTTP and keeps cookies, as a browser does."""
 
     def __init__(self) -> None:
-        cookies = http.cookiejar.CookieJar()
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
+        self._jar = http.cookiejar.CookieJar()
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._jar))
+
+    @property
+    def cookies(self) -> str:
+        """What stands in the header of a request that is made by hand."""
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self._jar)
 
     def ask(
         self, url: str, form: dict[str, str] | None = None, headers: dict[str, str] | None = None
@@ -74,11 +82,11 @@ class Visitor:
         body = None if form is None else urlencode(form).encode()
         request = urllib.request.Request(url, body, headers or {})
         try:
-            with self._opener.open(request, timeout=20) as response:
-                return Answer(response.status, response.read().decode())
+            with self._opener.open(request, timeout=HANGS) as response:
+                return Answer(response.status, response.read().decode(), response.headers)
         except urllib.error.HTTPError as error:
             with error:
-                return Answer(error.code, error.read().decode())
+                return Answer(error.code, error.read().decode(), error.headers)
 
     def log_in(self, url: str, email: str, password: str) -> Answer:
         """Log in at the page, with the token that its form carries."""
@@ -124,19 +132,20 @@ class Served:
         )
 
     @contextmanager
-    def over(self, **providers: Any) -> Iterator[None]:
+    def over(self, gateway: Any) -> Iterator[None]:
         """Serve with these settings of a provider as well, and end when the block does."""
-        settings = replace(self.settings, **providers)
+        settings = carried_by(self.settings, gateway)
         pid = self._launcher.launch(settings, self.port, self.log)
         try:
-            wait_for(lambda: is_open(self.port) or not is_alive(pid), 60)
+            wait_for(lambda: is_open(self.port) or not is_alive(pid))
             assert is_alive(pid), self.log.read_text("utf-8")
             yield
         finally:
-            _end(pid)
+            end_process(pid)
 
 
-def _end(pid: int) -> None:
+def end_process(pid: int) -> None:
+    """End a process that serves, as an operator does."""
     if is_alive(pid):
         os.kill(pid, signal.SIGTERM)
     try:
@@ -174,17 +183,14 @@ def states(campaign_id: int) -> list[str]:
 
 
 def await_states(campaign_id: int, expected: list[str]) -> None:
-    """Return once the recipients are in these states; fails after some seconds."""
+    """Return once the recipients are in these states; fails where they stay as they are."""
     found: list[str] = []
 
     def come() -> bool:
         found[:] = states(campaign_id)
         return found == expected
 
-    try:
-        wait_for(come, 30)
-    except AssertionError:
-        raise AssertionError(f"they stayed {found}") from None
+    wait_for(come, lambda: f"they stayed {found}")
 
 
 def snapshot() -> dict[str, list[tuple]]:

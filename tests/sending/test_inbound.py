@@ -14,8 +14,8 @@ from rollcall.models import (
     CampaignState,
     Channel,
     ConsentChange,
+    InboundMeaning,
     InboundMessage,
-    Meaning,
     Organisation,
     Person,
     PersonFacts,
@@ -37,7 +37,7 @@ NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
 
 def write_text(text: str, message_id: str = "m1", phone: str = PHONE, **options: bool) -> Reply:
-    return receive_inbound("kannel", Inbound(message_id, phone, "12345", text), **options)
+    return receive_inbound("kannel", Inbound(message_id, phone, "12345", text, **options))
 
 
 def messaged(organisation: Organisation, at: datetime = NOON, phone: str = PHONE) -> Person:
@@ -69,7 +69,7 @@ def test_a_stop_holds_for_every_organisation_that_messaged_the_phone(app):
     ours, theirs = messaged(acme), messaged(beta)
     bystander = make_person(other, phone=PHONE)
     reply = write_text("STOP")
-    assert (reply.meaning, reply.address) == (Meaning.STOP, PHONE)
+    assert (reply.meaning, reply.address) == (InboundMeaning.STOP, PHONE)
     assert "Acme" in reply.text
     assert "Beta" in reply.text
     assert "Other" not in reply.text
@@ -113,10 +113,10 @@ def test_at_most_one_confirmation(app):
 def test_nothing_is_answered_where_the_carrier_has_answered(app):
     person = messaged(make_organisation())
     for number, text in enumerate(("STOP", "HELP", "START")):
-        assert not write_text(text, f"m{number}", answered_by_carrier=True).text
+        assert not write_text(text, f"m{number}", answered=True).text
     assert not opted_out(person)
     # A word of the carrier's own that we don't know is read by somebody.
-    assert write_text("nostop", "m9", answered_by_carrier=True).meaning == Meaning.UNCLEAR
+    assert write_text("nostop", "m9", answered=True).meaning == InboundMeaning.UNCLEAR
 
 
 def test_a_stop_outlives_the_person(app):

@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,19 +18,15 @@ from rollcall.audience.criteria import Criteria
 from rollcall.campaigns.drafts import CampaignDraft, create_campaign
 from rollcall.campaigns.scheduling import schedule_campaign, send_campaign_now
 from rollcall.config import Settings
-from rollcall.extensions import db
+from rollcall.extensions import db, write
 from rollcall.models import Campaign, Channel
 from rollcall.providers.simulator import read_outbox
 from tests.factories import attend, make_actor, make_event, make_organisation, make_people
+from tests.moved_clock import LIBRARY, moved_by
+from tests.waiting import HANGS, wait_for
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0
-
-
-# Debian's libfaketime, which gives a process another clock than the machine's.
-FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
-needs_faketime = pytest.mark.skipif(FAKETIME is None, reason="libfaketime is not installed")
-IN_TWO_DAYS = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": "+2d"}
+needs_faketime = pytest.mark.skipif(LIBRARY is None, reason="libfaketime is not installed")
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
@@ -69,8 +64,8 @@ def schedulers(
     finally:
         for process in processes:
             process.send_signal(signal.SIGTERM)
-        for process in processes:
-            process.communicate(timeout=PATIENCE)
+        for place, process in enumerate(processes):
+            expect_end(process, log_of(settings, place))
 
 
 def log_of(settings: Settings, place: int) -> Path:
@@ -80,20 +75,13 @@ def log_of(settings: Settings, place: int) -> Path:
 def expect_end(process: subprocess.Popen[bytes], log: Path) -> None:
     """Wait until the process has ended by itself; where it hangs, say where its threads are."""
     try:
-        process.wait(timeout=PATIENCE)
+        process.wait(HANGS)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGABRT)
-        process.wait(timeout=PATIENCE)
-        pytest.fail(f"still there after {PATIENCE} s:\n{log.read_text()[-8000:]}")
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    """Return as soon as it has happened; fail when patience ends."""
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        db.session.rollback()
-        time.sleep(0.05)  # between two looks at the database, never instead of one
+        process.wait(HANGS)
+        pytest.fail(f"still there after {HANGS} s:\n{log.read_text()[-8000:]}")
+    assert process.stdout is not None
+    process.stdout.close()
 
 
 @pytest.fixture
@@ -117,15 +105,24 @@ def campaigns(app: APIFlask) -> list[int]:
 
 
 def all_completed(campaigns: list[int]) -> bool:
-    states = db.session.scalars(sa.select(Campaign.state).where(Campaign.id.in_(campaigns)))
+    db.session.rollback()  # each look sees what other processes have done meanwhile
+    states = db.session.scalars(sa.select(Campaign.state).where(Campaign.id.in_(campaigns))).all()
+    db.session.rollback()
     return set(states) == {"completed"}
+
+
+def is_begun() -> bool:
+    db.session.rollback()
+    claimed = db.session.scalar(sa.select(sa.func.count(Campaign.id)).where(Campaign.fence > 0))
+    db.session.rollback()
+    return bool(claimed)
 
 
 def test_three_processes_run_each_campaign_once(app: APIFlask, settings: Settings, campaigns):
     organisation_id = db.session.scalar(sa.select(Campaign.organisation_id))
     db.session.rollback()
     with schedulers(settings, 3):
-        wait_until(lambda: all_completed(campaigns))
+        wait_for(lambda: all_completed(campaigns))
     sent = read_outbox(settings.outbox_path, organisation_id, limit=1000)
     assert len(sent) == len({message.address for message in sent}) == 180
     fences = db.session.scalars(sa.select(Campaign.fence).where(Campaign.id.in_(campaigns)))
@@ -136,7 +133,6 @@ def test_a_campaign_starts_by_itself_when_its_time_comes(app: APIFlask, settings
     organisation = make_organisation()
     event = make_event(organisation, "show")
     attend(event, make_people(organisation, 3))
-    due = real_clock.now() + timedelta(seconds=8)
     actor = make_actor(organisation)
     campaign_id = create_campaign(
         actor,
@@ -145,14 +141,17 @@ def test_a_campaign_starts_by_itself_when_its_time_comes(app: APIFlask, settings
             channel=Channel.SMS,
             message="Hello",
             criteria=Criteria(events=("show",)),
-            local_time=due.strftime("%Y-%m-%dT%H:%M:%S"),
+            local_time=(real_clock.now() + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%S"),
             timezone="UTC",
         ),
     )
     schedule_campaign(actor, campaign_id)
-    db.session.rollback()
     with schedulers(settings, 1):
-        wait_until(lambda: all_completed([campaign_id]))
+        # A moment that is still to come while the process looks already, however slow it is.
+        with write():
+            campaign = db.session.get_one(Campaign, campaign_id)
+            campaign.scheduled_at = real_clock.now() + timedelta(seconds=1)
+        wait_for(lambda: all_completed([campaign_id]))
     campaign = db.session.get_one(Campaign, campaign_id)
     assert campaign.scheduled_at is not None
     assert campaign.sent_started_at is not None
@@ -164,15 +163,11 @@ def test_stopped_by_the_system_it_gives_its_campaigns_back(
 ):
     """SIGTERM ends after the batches on the wire; the next process need not wait for a lease."""
     with schedulers(settings, 1) as (process,):
-        wait_until(
-            lambda: bool(
-                db.session.scalar(sa.select(sa.func.count(Campaign.id)).where(Campaign.fence > 0))
-            )
-        )
+        wait_for(is_begun)
         process.send_signal(signal.SIGTERM)
         expect_end(process, log_of(settings, 0))
     with schedulers(settings, 1):
-        wait_until(lambda: all_completed(campaigns))
+        wait_for(lambda: all_completed(campaigns))
     organisation_id = db.session.scalar(sa.select(Campaign.organisation_id))
     assert organisation_id is not None
     sent = read_outbox(settings.outbox_path, organisation_id, limit=1000)
@@ -202,8 +197,8 @@ def in_two_days(count: int) -> int:
 @needs_faketime
 def test_a_scheduler_looks_also_on_a_clock_that_was_moved(app: APIFlask, settings: Settings):
     campaign_id = in_two_days(3)
-    with schedulers(settings, 1, **IN_TWO_DAYS):
-        wait_until(lambda: all_completed([campaign_id]))
+    with schedulers(settings, 1, **moved_by(timedelta(days=2))):
+        wait_for(lambda: all_completed([campaign_id]))
     organisation_id = db.session.scalar(sa.select(Campaign.organisation_id))
     assert organisation_id is not None
     assert len(read_outbox(settings.outbox_path, organisation_id, limit=10)) == 3
@@ -216,9 +211,9 @@ def test_a_command_ends_also_on_a_clock_that_was_moved(app: APIFlask, settings: 
     subprocess.run(
         [sys.executable, "-m", "flask", "campaign", "send-due"],
         cwd=ROOT,
-        env=environment_of(settings) | IN_TWO_DAYS,
+        env=environment_of(settings) | moved_by(timedelta(days=2)),
         stdout=subprocess.DEVNULL,
         check=True,
-        timeout=PATIENCE,
+        timeout=HANGS,
     )
     assert all_completed([campaign_id])

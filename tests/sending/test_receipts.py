@@ -231,6 +231,20 @@ def test_an_smscs_receipt_finds_its_message_by_the_id(app):
     assert wired.state == DELIVERED
 
 
+def test_only_where_receipts_name_ids_is_an_id_enough(app):
+    wired = put_on_wire(
+        make_person(make_organisation()),
+        "twilio",
+        state=SENT,
+        outcome=SENT,
+        provider_message_id="1",
+    )
+    assert not store_receipt("twilio", Receipt("delivered", None, "1"))
+    assert not store_receipt("nobody", Receipt("delivered", None, "1"))
+    assert wired.state == SENT
+    assert db.session.scalars(sa.select(EarlyReceipt)).all() == []
+
+
 def test_an_smscs_receipt_that_comes_too_early_is_kept(app):
     wired = put_on_wire(make_person(make_organisation()), "smpp")
     for status in ("delivered", "sent", "delivered"):
@@ -259,12 +273,19 @@ def test_early_receipts_that_nobody_asks_for_are_forgotten(app):
     assert kept == ["new"]
 
 
-def test_whom_the_carrier_has_on_its_stop_list_is_opted_out_here(app):
+@pytest.mark.parametrize("when", ["by reference", "by id", "by id, too early"])
+def test_whom_the_carrier_has_on_its_stop_list_is_opted_out_here(app, when: str):
     person = make_person(make_organisation())
-    wired = put_on_wire(person, "twilio", state=SENT, outcome=SENT)
-    receipt = Receipt("failed", wired.reference, "SM1", "21610", "They opted out at the carrier.")
-    assert store_receipt("twilio", receipt)
-    assert store_receipt("twilio", receipt)
+    known = {"provider_message_id": "SM1"} if when == "by id" else {}
+    wired = put_on_wire(person, "http", state=SENT, outcome=SENT, **known)
+    reference = wired.reference if when == "by reference" else None
+    receipt = Receipt("failed", reference, "SM1", "14", "Opted out.", opted_out=True)
+    assert store_receipt("http", receipt)
+    assert store_receipt("http", receipt)
+    if when == "by id, too early":
+        with write():
+            wired.attempt.provider_message_id = "SM1"
+        assert apply_early_receipts("http", ["SM1"]) == 2
     db.session.expire_all()
     assert db.session.get_one(PersonFacts, person.id).opted_out_sms
     hashed = db.session.scalars(sa.select(Suppression.address_hash)).all()

@@ -4,11 +4,13 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from rollcall.campaigns.drafts import create_campaign
 from rollcall.campaigns.scheduling import resume_campaign
 from rollcall.errors import Conflict, NotAllowed
 from rollcall.extensions import db, write
@@ -28,11 +30,12 @@ from rollcall.sending.installation import (
     confirm_restored,
     find_hold,
     find_installation,
+    hold_restored_backup,
     mark_file,
     may_send,
 )
 from rollcall.sending.review import review_campaign
-from tests.campaigns.stage import Stage, assert_adds_up
+from tests.campaigns.stage import SUNDAY_UTC, Stage, assert_adds_up
 from tests.factories import make_actor
 
 WRITTEN_BY_SENDING = (
@@ -205,6 +208,31 @@ def test_a_backup_put_back_before_anything_went_out_holds_nothing(stage: Stage, 
     restore()
     stage.run_on_sunday()
     assert len(stage.reached(campaign_id)) == 2
+    assert (find_hold(), open_alerts()) == (None, [])
+
+
+def test_a_backup_that_is_put_back_is_held_without_any_mark(stage: Stage):
+    """On a new machine nothing but the restoring itself tells that a database is old."""
+    stage.people(2)
+    due, later = stage.for_sunday(False), stage.for_sunday(True)
+    sending, draft = stage.at_once(), create_campaign(stage.actor, stage.draft())
+    with write():
+        db.session.get_one(Campaign, sending).state = CampaignState.SENDING
+        db.session.get_one(Campaign, later).scheduled_at += timedelta(days=1)
+    stage.clock.move_to(SUNDAY_UTC + timedelta(hours=1))
+    reason = hold_restored_backup(stage.settings)
+    assert "The last message that it knows of: none at all." in reason
+    assert "some went out" not in reason.lower()
+    assert [stage.campaign(one).state for one in (due, sending, later, draft)] == [
+        CampaignState.NEEDS_REVIEW,
+        CampaignState.PAUSED,
+        CampaignState.SCHEDULED,
+        CampaignState.DRAFT,
+    ]
+    assert [alert.kind for alert in open_alerts()] == ["restored"]
+    assert stage.run_due() == []
+    confirm_restored(stage.actor, stage.settings)
+    assert stage.run_due() == []
     assert (find_hold(), open_alerts()) == (None, [])
 
 

@@ -21,6 +21,8 @@ from rollcall.models import (
     Channel,
     Person,
     PersonFacts,
+    Reason,
+    Recipient,
     RecipientState,
 )
 from rollcall.providers.base import Outcome, OutgoingMessage, ProviderError
@@ -128,6 +130,28 @@ def test_everybody_gets_one_message_in_batches(stage: Stage, wire):
     assert stage.reached(campaign_id) == people
     results = stage.document(campaign_id)["results"]
     assert (results["sent"], results["cost"], results["sms_parts"]) == (35, "0.35", 35)
+
+
+@pytest.mark.parametrize(("deaths", "is_tried"), [(0, True), (2, True), (3, False), (4, False)])
+def test_who_was_claimed_three_times_in_vain_is_not_tried_again(
+    stage: Stage, wire, deaths: int, is_tried: bool
+):
+    suspect, other = stage.people(2)
+    provider = wire()
+    campaign_id = stage.at_once()
+    with write():
+        recipient = db.session.get_one(Recipient, (campaign_id, suspect))
+        recipient.claims = deaths
+    stage.run_due()
+    assert stage.reached(campaign_id) == ([suspect, other] if is_tried else [other])
+    # With somebody at whom the process has died before nobody else is on the wire.
+    assert [len(batch) for batch in provider.batches] == ([1, 1] if deaths == 2 else [1 + is_tried])
+    recipient = stage.recipients(campaign_id)[0]
+    expected = (RecipientState.SENT, None)
+    if not is_tried:
+        expected = (RecipientState.HELD_BACK, Reason.SET_ASIDE)
+    assert (recipient.state, recipient.held_reason) == expected
+    assert stage.campaign(campaign_id).state == "completed"
 
 
 def test_the_intent_is_durable_before_the_wire(stage: Stage, wire):

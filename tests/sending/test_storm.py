@@ -24,7 +24,7 @@ def test_killed_every_200_ms_nobody_is_messaged_twice_and_nobody_forgotten(
 ):
     if gateway == "kannel (Debian's)":
         need_programs(kannel_programs(), "kannel kannel-extras")
-    fast = storm_settings(tmp_path, settings.database_url, rate=60.0, lease=1.2)
+    fast = storm_settings(tmp_path, settings.database_url, rate=60.0, lease=3.0)
     with WIRES[gateway](replace(fast), tmp_path) as wire:
         outcome = run_storm(wire, PEOPLE, KILLS)
     assert outcome.problems(timed=False) == []

@@ -10,6 +10,7 @@ import random
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
 from urllib.parse import quote
@@ -20,21 +21,25 @@ from apiflask import APIFlask
 from smpplib import consts
 
 from rollcall.accounts.passwords import hash_password
-from rollcall.config import Settings, SmppSettings, SmtpSettings
+from rollcall.config import Settings
 from rollcall.extensions import db
 from rollcall.models import Attempt, Channel, Person, Role
+from rollcall.providers.registry import find_provider
+from rollcall.providers.smpp.provider import SmppSettings
+from rollcall.providers.smtp.provider import SmtpSettings
 from rollcall.sending.installation import find_installation
-from rollcall.sending.providers import inbound_address
-from rollcall.sending.references import write_reference
+from rollcall.sending.providers import inbound_address, reports_address
+from rollcall.sending.references import webhook_url, write_reference
 from tests.factories import make_organisation, make_people, make_person, make_staff
+from tests.providers.chosen import carried_by
 from tests.providers.doubles import TWILIO_SID, TWILIO_TOKEN, sign
 from tests.providers.gateways import (
     DOCUMENT,
+    DescribedDouble,
     Double,
     Network,
     RealKannel,
     kannel_programs,
-    wait_for,
 )
 from tests.providers.mailservers import find_sink, running_sink
 from tests.providers.needed import need_programs
@@ -53,6 +58,7 @@ from tests.sending.served import (
     snapshot,
     states,
 )
+from tests.waiting import wait_for
 
 PASSWORD = "correct horse battery"
 DELIVERED = ["delivered"] * 5
@@ -84,17 +90,22 @@ def references(campaign_id: int) -> list[str]:
 # Kannel
 
 
+def kannels_address(served: Served) -> str:
+    """Where Kannel is told to bring what people write."""
+    address = inbound_address(served.settings, find_provider(served.settings, "kannel"))
+    assert address is not None
+    return address.url
+
+
 @contextmanager
 def kannel_running(served: Served, folder: Path) -> Iterator[Network]:
     """Debian's Kannel beside the served application, each knowing the other's address."""
     need_programs(kannel_programs(), "kannel kannel-extras")
-    address = inbound_address(served.settings, "kannel")
-    assert address is not None
-    gateway = RealKannel(folder, inbound=address.partition("?")[0])
+    gateway = RealKannel(folder, inbound=kannels_address(served).partition("?")[0])
     with (
         gateway,
         gateway.open_network() as network,
-        served.over(sms_provider="kannel", kannel=gateway.settings),
+        served.over(gateway.settings),
     ):
         yield network
 
@@ -105,8 +116,7 @@ def heard_by(network: Network, phone: str) -> list[str]:
 
 def test_the_address_for_replies_is_the_same_on_the_page_and_in_the_guide(served: Served):
     """Kannel is set up here with the guide's query; the page must tell people the same one."""
-    address = inbound_address(served.settings, "kannel")
-    assert address is not None
+    address = kannels_address(served)
     documented = re.search(r'^get-url = "([^"]+)"$', DOCUMENT.read_text("utf-8"), re.MULTILINE)
     assert documented
     secret = find_installation().webhook_secret
@@ -202,7 +212,7 @@ def twilio_running(served: Served, folder: Path, *options: str) -> Iterator[Doub
     """Twilio's double beside the served application."""
     with (
         Double(folder / "twilio", "twilio", *options) as double,
-        served.over(sms_provider="twilio", twilio=double.twilio),
+        served.over(double.twilio),
     ):
         yield double
 
@@ -217,10 +227,10 @@ def test_twilios_receipts_beside_and_before_its_answer(
     calls = ("--callbacks", "delivered,sent", *options)
     with (
         Double(folder, "twilio", *calls) as double,
-        served.over(sms_provider="twilio", twilio=double.twilio),
+        served.over(double.twilio),
     ):
         campaign_id = send_now(organisation, people)
-        wait_for(lambda: len(callbacks(double)) == 10, 30)
+        wait_for(lambda: len(callbacks(double)) == 10)
         await_states(campaign_id, DELIVERED)
         assert [answer for _url, answer in callbacks(double)] == [200] * 10
         assert sorted(line["address"] for line in double.requests()) == phones(people)
@@ -255,7 +265,7 @@ def test_a_forged_receipt_changes_nothing_while_the_message_is_only_sent(
     people = make_people(organisation, 2)
     with (
         Double(tmp_path / "twilio", "twilio") as double,
-        served.over(sms_provider="twilio", twilio=double.twilio),
+        served.over(double.twilio),
     ):
         campaign_id = send_now(organisation, people)
         await_states(campaign_id, ["sent"] * 2)
@@ -281,7 +291,7 @@ def test_a_stop_signed_by_twilio(served: Served, tmp_path: Path):
     [phone] = phones([person_id])
     with (
         Double(tmp_path / "twilio", "twilio") as double,
-        served.over(sms_provider="twilio", twilio=double.twilio),
+        served.over(double.twilio),
     ):
         url = f"{served.url}/webhooks/twilio/inbound"
 
@@ -315,7 +325,7 @@ def smsc_running(served: Served) -> Iterator[ScriptedSmsc]:
     """An SMSC beside the served application, which sends a receipt after each of its answers."""
     with ScriptedSmsc(receipts="after") as smsc:
         smpp = SmppSettings("127.0.0.1", smsc.port, "app", "secret", "+447700900999")
-        with served.over(sms_provider="smpp", smpp=smpp):
+        with served.over(smpp):
             yield smsc
 
 
@@ -357,7 +367,7 @@ def test_a_receipt_reaches_another_process_before_the_sender_has_its_answer(
     with smsc_running(served) as smsc:
         smpp = SmppSettings("127.0.0.1", smsc.port, "app", "secret", "+447700900999")
         other = Served(launcher, settings, tmp_path)
-        with other.over(sms_provider="smpp", smpp=smpp):
+        with other.over(smpp):
             wait_for(lambda: len([line for line in smsc.lines if line.is_open]) == 2)
             smsc.receipts = "another"
             await_states(send_now(organisation, people), DELIVERED)
@@ -393,7 +403,7 @@ def test_one_click_in_a_mail_opts_out(served: Served, tmp_path: Path):
     keep.mkdir()
     with running_sink(keep=keep) as port:
         smtp = SmtpSettings(f"smtp://127.0.0.1:{port}", "News <news@example.org>")
-        with served.over(email_provider="smtp", smtp=smtp):
+        with served.over(smtp):
             campaign_id = send_now(organisation, people, Channel.EMAIL)
             await_states(campaign_id, ["sent"] * 5)
             mails = wait_for(lambda: read_mails(keep, 5))
@@ -436,3 +446,98 @@ def read_link(mail: EmailMessage) -> str:
 
 def address_of(mail: EmailMessage) -> str:
     return mail["To"].addresses[0].addr_spec
+
+
+# A gateway that a file describes
+
+
+@contextmanager
+def described_running(
+    served: Served, folder: Path, kind: str, *options: str
+) -> Iterator[DescribedDouble]:
+    """A gateway beside the served application, told where to bring what by the page itself."""
+    webhooks = webhook_url(served.settings, "http", "/<secret>")
+    double = DescribedDouble(folder / kind, kind, "--webhooks", webhooks, *options)
+    with double, served.over(double.settings):
+        settings = carried_by(served.settings, double.settings)
+        provider = find_provider(settings, "http")
+        entered = (inbound_address(settings, provider), reports_address(settings, provider))
+        assert [address and address.url for address in entered] == [
+            f"{webhooks}/inbound",
+            f"{webhooks}/receipts",
+        ]
+        yield double
+
+
+@pytest.mark.parametrize("kind", ["vonage", "sms-gate"])
+def test_a_described_gateway_there_and_back(served: Served, tmp_path: Path, kind: str):
+    organisation = make_organisation(name="Acme")
+    people = make_people(organisation, 5)
+    states_of = {"vonage": "delivered,accepted", "sms-gate": "delivered,sent"}
+    options = ("--callbacks", states_of[kind])
+    with described_running(served, tmp_path, kind, *options) as double:
+        campaign_id = send_now(organisation, people)
+        await_states(campaign_id, DELIVERED)
+        wait_for(lambda: len(double.brought()) == 10)
+        assert {answer for _url, answer in double.brought()} == {200}
+        assert sorted(line["address"] for line in double.requests()) == phones(people)
+        assert sorted(line["reference"] for line in double.requests()) == sorted(
+            references(campaign_id)
+        )
+        wait_for(lambda: all(ids(campaign_id)))
+
+        double.write(phones(people)[0], "Stop.", "m1")
+        assert opted_out(people[0])
+        before = snapshot()
+        double.write(phones(people)[0], "Stop.", "m1")
+        assert snapshot() == before, "the same message again is nothing new"
+        assert double.brought()[-1][1] == 200
+        double.write(phones(people)[0], "START", "m2")
+        assert not opted_out(people[0])
+        double.write(phones(people)[1], "S T O P", "m3")
+        assert [opted_out(person) for person in people] == [False, True, False, False, False]
+        send_now(organisation, people)
+        wait_for(lambda: len(double.requests()) == 9)
+        assert len(double.requests(phones(people)[1])) == 1
+
+
+def test_what_does_not_prove_itself_changes_nothing(served: Served, tmp_path: Path):
+    organisation = make_organisation(name="Acme")
+    people = make_people(organisation, 2)
+    with described_running(served, tmp_path, "vonage", "--callbacks", "accepted") as double:
+        campaign_id = send_now(organisation, people)
+        await_states(campaign_id, ["sent"] * 2)
+        wait_for(lambda: len(double.brought()) == 2)
+        before = snapshot()
+        ours = references(campaign_id)[0]
+        report = f"messageId=1&status=delivered&client-ref={ours}"
+        foreign = report.replace(ours, write_reference(campaign_id, people[0], 5))
+        stop = f"msisdn={phones(people)[0][1:]}&messageId=7&text=STOP&to=1"
+        genuine = webhook_url(served.settings, "http", "/<secret>")
+        for base in (f"{served.url}/webhooks/http/guessed", genuine[:-1], genuine + "x"):
+            assert ask(f"{base}/receipts?{report}").status == 403
+            assert ask(f"{base}/inbound?{stop}").status == 403
+        assert ask(f"{genuine}/receipts?{foreign}").status == 403
+        assert ask(f"{genuine}/receipts?client-ref={ours}").status == 400
+        assert ask(f"{genuine}/inbound?text=STOP").status == 400
+        assert snapshot() == before
+        assert ask(f"{genuine}/receipts?{report}").status == 200
+        assert states(campaign_id) == ["delivered", "sent"]
+        # By the gateway's own id, where our reference did not come back.
+        [_, named] = ids(campaign_id)
+        assert ask(f"{genuine}/receipts?messageId={named}&status=delivered").status == 200
+        assert states(campaign_id) == ["delivered", "delivered"]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "state"), [("500", "in_doubt"), ("hang", "delivered"), ("empty", "delivered")]
+)
+def test_doubts_of_a_described_gateway(served: Served, tmp_path: Path, behaviour: str, state: str):
+    """One request each; where it was taken all the same, the receipt says so."""
+    organisation = make_organisation(name="Acme")
+    people = make_people(organisation, 3)
+    served.settings = replace(served.settings, lease_seconds=6.0)
+    with described_running(served, tmp_path, "vonage", "--behaviour", behaviour) as double:
+        campaign_id = send_now(organisation, people)
+        await_states(campaign_id, [state] * 3)
+        assert sorted(line["address"] for line in double.requests()) == phones(people)

@@ -7,6 +7,7 @@ from rollcall.campaigns.drafts import NEEDS_EVENTS, NEEDS_TIME, CampaignDraft, e
 from rollcall.extensions import db
 from rollcall.models import AudienceMode, Campaign, CampaignState, Channel, OnFailure
 from tests.factories import make_event, make_organisation, make_people
+from tests.summertime import fall_back, spring_forward
 from tests.web.campaigns import Desk, words
 
 
@@ -104,7 +105,8 @@ def test_the_box_is_disabled_with_its_reason_until_there_is_a_time_and_an_event(
 
 
 def test_a_time_that_comes_twice_is_asked_about_and_stored_as_answered(desk: Desk):
-    form = desk.form(scheduled_local_time="2030-11-03T01:30", scheduled_timezone="America/Toronto")
+    twice = f"{fall_back()}T01:30"
+    form = desk.form(scheduled_local_time=twice, scheduled_timezone="America/Toronto")
     response = desk.browser.post("/campaigns/new", form)
     assert response.status_code == 422
     assert "The earlier one, UTC-04:00" in words(response.text)
@@ -116,9 +118,10 @@ def test_a_time_that_comes_twice_is_asked_about_and_stored_as_answered(desk: Des
 
 
 def test_a_time_that_does_not_exist_is_refused_with_the_next_one(desk: Desk):
-    form = desk.form(scheduled_local_time="2030-03-10T02:30", scheduled_timezone="America/Toronto")
+    never = f"{spring_forward()}T02:30"
+    form = desk.form(scheduled_local_time=never, scheduled_timezone="America/Toronto")
     text = words(desk.browser.post("/campaigns/new", form).text)
-    assert "The next time that exists is 2030-03-10T03:00" in text
+    assert f"The next time that exists is {spring_forward()}T03:00" in text
 
 
 def test_a_draft_may_still_wait_for_its_time(desk: Desk):

@@ -25,6 +25,12 @@ def _fail(error: Exception | int) -> Callable[[], str]:
 
 
 @pytest.fixture
+def app(own_app: APIFlask) -> APIFlask:
+    """An application of the test's own, which gets routes that fail."""
+    return own_app
+
+
+@pytest.fixture
 def failing(app: APIFlask) -> Callable[..., Browser]:
     """Returns a browser for an app whose /fails and /api/fails raise this error."""
 

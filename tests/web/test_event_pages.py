@@ -82,7 +82,7 @@ def test_an_event_is_created_at_the_moment_its_clocks_show(browser):
         ({"ends": "2026-11-28T18:00"}, "ends", "must end after it starts"),
         ({"starts": ""}, "starts", "is not a date and time"),
         ({"timezone": "Mars/Base"}, "timezone", "There is no time zone"),
-        ({"slug": "Not A Slug"}, "slug", "Use small letters"),
+        ({"slug": "Not A Slug"}, "slug", "A slug has small letters"),
     ],
 )
 def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(browser, change, field, words):

@@ -67,12 +67,12 @@ def test_every_route_declares_who_may_use_it(app: APIFlask):
         assert isinstance(access_of(app, rule.endpoint), Access)
 
 
-def test_a_route_without_a_declaration_stops_the_start(app: APIFlask):
+def test_a_route_without_a_declaration_stops_the_start(own_app: APIFlask):
     forgetful = Blueprint("forgetful", __name__)
     forgetful.add_url_rule("/forgotten", "page", lambda: "secret")
-    app.register_blueprint(forgetful)
+    own_app.register_blueprint(forgetful)
     with pytest.raises(UndeclaredRoute, match=r"forgetful\.page"):
-        enforce_access(app)
+        enforce_access(own_app)
 
 
 def test_nobody_is_asked_to_log_in(app: APIFlask, ours: World):
@@ -228,13 +228,13 @@ def test_a_program_reads_what_is_its_own(app: APIFlask, ours: World):
     none_of(failures)
 
 
-def test_a_revoked_token_and_one_of_somebody_deactivated_are_refused(app: APIFlask):
+def test_a_revoked_token_and_one_of_somebody_deactivated_are_refused(own_app: APIFlask):
     """Proven on a route of this test's own, so that it stands without the API."""
     seen = Blueprint("seen", __name__)
     seen.add_url_rule("/api/seen", "seen", api_scope("read")(lambda: "seen"))
-    app.register_blueprint(seen)
-    ours = World(app, "ours", MARK)
-    client, browser = Browser(app), ours.browser(Role.SUPER)
+    own_app.register_blueprint(seen)
+    ours = World(own_app, "ours", MARK)
+    client, browser = Browser(own_app), ours.browser(Role.SUPER)
     second = create_token(ours.actor, "second", ours.staff[Role.ADMIN].id).plain
     for token in (ours.token, second):
         assert client.get("/api/seen", headers=bearer(token)).text == "seen"
@@ -257,13 +257,13 @@ def test_whoever_does_not_prove_to_be_ours_gets_in_nowhere(app: APIFlask, ours: 
     none_of(failures)
 
 
-def test_public_pages_need_nobody(app: APIFlask):
+def test_public_pages_need_nobody(own_app: APIFlask):
     open_to_all = Blueprint("open", __name__)
     open_to_all.add_url_rule("/open", "page", public(lambda: "open"))
     open_to_all.add_url_rule("/closed", "closed", staff_only(lambda: "closed"))
-    app.register_blueprint(open_to_all)
-    assert Browser(app).get("/open").text == "open"
-    assert Browser(app).get("/closed").status_code == 302
+    own_app.register_blueprint(open_to_all)
+    assert Browser(own_app).get("/open").text == "open"
+    assert Browser(own_app).get("/closed").status_code == 302
 
 
 def _fitting_for_strangers(rule: Rule) -> Container[int]:

@@ -12,7 +12,7 @@ from apiflask import APIFlask
 
 from rollcall import clock
 from rollcall.accounts.alerts import list_open_alerts, raise_alert
-from rollcall.config import Settings, SmtpSettings
+from rollcall.config import Settings
 from rollcall.extensions import db, write
 from rollcall.models import (
     Alert,
@@ -24,9 +24,12 @@ from rollcall.models import (
     Role,
     StaffMember,
 )
+from rollcall.providers.kannel.provider import KannelSettings
+from rollcall.providers.smtp.provider import SmtpSettings
 from rollcall.sending.installation import find_hold, find_installation
 from tests.factories import make_organisation
-from tests.providers.gateways import Double
+from tests.providers.chosen import carried_by
+from tests.providers.gateways import LOG_INS, DescribedDouble, Double
 from tests.web.browser import Browser
 from tests.web.campaigns import Desk, words
 
@@ -35,8 +38,8 @@ LogIn = Callable[..., Browser]
 SECRETS = ("s e&cret", "s+e%26cret", "s%20e%26cret")  # the double's password, in all spellings
 
 
-def use(app: APIFlask, **changes: Any) -> Settings:
-    app.extensions["rollcall"] = replace(app.extensions["rollcall"], **changes)
+def use(app: APIFlask, *gateways: Any, **changes: Any) -> Settings:
+    app.extensions["rollcall"] = carried_by(app.extensions["rollcall"], *gateways, **changes)
     return app.extensions["rollcall"]
 
 
@@ -44,7 +47,7 @@ def use(app: APIFlask, **changes: Any) -> Settings:
 def kannel(app: APIFlask, tmp_path: Path) -> Iterator[Double]:
     """A gateway that text messages go through."""
     with Double(tmp_path / "gateway", "kannel") as double:
-        use(app, sms_provider="kannel", kannel=double.kannel)
+        use(app, double.kannel)
         yield double
 
 
@@ -112,7 +115,7 @@ def test_the_page_says_how_a_provider_does(log_in: LogIn, kannel: Double, values
 
 
 def test_what_is_missing_is_said_by_name(app: APIFlask, log_in: LogIn):
-    use(app, sms_provider="twilio", email_provider="smtp", smtp=SmtpSettings("", ""))
+    use(app, SmtpSettings("", ""), sms_provider="twilio")
     text = words(log_in(Role.STAFF).get("/providers").text)
     for name in ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM", "SMTP_URL", "SMTP_FROM"):
         assert name in text
@@ -156,13 +159,37 @@ def test_the_addresses_to_enter_work_when_a_gateway_asks_them(
     )
 
 
+def test_a_gateway_that_a_file_describes_is_shown_checked_and_tried(
+    app: APIFlask, log_in: LogIn, tmp_path: Path
+):
+    with DescribedDouble(tmp_path / "phone", "sms-gate") as phone:
+        use(app, phone.settings)
+        browser = log_in(Role.ADMIN)
+        page = browser.get("/providers").text
+        text = words(page)
+        assert "Text messages: Android phone" in text
+        assert "0.5 messages a second" in text
+        assert "503 with /error is QueueLimitExceeded: too many requests" in text
+        secret = find_installation().webhook_secret
+        for route in ("inbound", "receipts"):
+            assert f"/webhooks/http/{secret}/{route}" in page
+        assert text.count("by which Android phone proves itself") == 2
+        assert not any(word in page for word in LOG_INS.values() if len(word) > 3)
+        assert secret not in log_in(Role.STAFF).get("/providers").text
+        checked = words(browser.post("/providers/check", {"channel": "sms"}).text)
+        assert "In order: 127.0.0.1:" in checked
+        browser.post("/providers/test", {"channel": "sms", "address": "416 555 0123"})
+        assert "Android phone took it." in words(browser.get("/providers").text)
+        assert [line["address"] for line in phone.requests()] == ["", "+14165550123"]
+
+
 def test_a_check_shows_what_was_found(app: APIFlask, log_in: LogIn, kannel: Double):
     browser = log_in(Role.ADMIN)
     text = words(browser.post("/providers/check", {"channel": "sms"}).text)
     assert "In order: Kannel accepts the log-in." in text
     assert {line["address"] for line in kannel.requests()} == {""}, "asked for, sent to nobody"
     settings = app.extensions["rollcall"]
-    use(app, kannel=replace(settings.kannel, password="wrong"))
+    use(app, replace(settings.providers.of(KannelSettings), password="wrong"))
     text = words(browser.post("/providers/check", {"channel": "sms"}).text)
     assert "To mend: Kannel did not accept the log-in: check KANNEL_USERNAME" in text
     assert browser.post("/providers/check", {"channel": "pigeon"}).status_code == 400

@@ -15,9 +15,9 @@ from rollcall.people.facts import refresh_facts
 from rollcall.people.identity import insert_people, load_known_people, lock_people
 from rollcall.people.importing.drafts import FIELDS, Draft, empty_draft
 from rollcall.people.importing.registrations import Withdrawal, attend, withdraw
-from rollcall.people.importing.runs import Tally
+from rollcall.people.importing.runs import RowCounts
 from rollcall.people.reading.people import PersonRow, Rejection
-from rollcall.people.reading.statuses import Standing
+from rollcall.people.reading.statuses import AttendanceStatus
 
 BATCH_ROWS = 2_000
 # More rows that say two people at once than this are rejected where they stand.
@@ -29,11 +29,11 @@ _OPTED_OUT = {
 }
 # What somebody's facts row is derived from.
 _READ_BY_FACTS = frozenset(["phone", "email", "timezone"])
-_ATTENDS = (Standing.ATTENDING, Standing.CHECKED_IN)
+_ATTENDS = (AttendanceStatus.ATTENDING, AttendanceStatus.CHECKED_IN)
 _WITHDRAWS = {
-    Standing.CANCELLED: "cancelled",
-    Standing.REFUNDED: "refunded",
-    Standing.NONE: "cancelled",
+    AttendanceStatus.CANCELLED: "cancelled",
+    AttendanceStatus.REFUNDED: "refunded",
+    AttendanceStatus.NONE: "cancelled",
 }
 
 
@@ -88,9 +88,9 @@ class PeopleIntake:
         self._contested_before = 0
         self._is_last_look = False
 
-    def take_in(self, rows: Sequence[PersonRow]) -> Tally:
+    def take_in(self, rows: Sequence[PersonRow]) -> RowCounts:
         """Store a batch inside the caller's transaction and return what became of its rows."""
-        now, tally = clock.now(), Tally()
+        now, tally = clock.now(), RowCounts()
         lock_people(self._organisation_id)
         placed = self._place(rows, tally)
         drafts = self._draft(placed)
@@ -145,7 +145,7 @@ class PeopleIntake:
         news = withdraw(self._event_id, Source.REGISTRATION, how, clock.now())
         return sum(people[person_id][1] for person_id in news)
 
-    def _place(self, rows: Sequence[PersonRow], tally: Tally) -> list[_Placed]:
+    def _place(self, rows: Sequence[PersonRow], tally: RowCounts) -> list[_Placed]:
         """Find out whom each row is about; a row that says two people is rejected."""
         known = load_known_people(self._organisation_id, [row.contact for row in rows])
         placed: list[_Placed] = []
@@ -231,7 +231,9 @@ class PeopleIntake:
         if status is None or self._event_id is None or self._source is not Source.REGISTRATION:
             return
         how = Withdrawal(
-            status, one.row.registered_at or now, note_new=one.row.standing is not Standing.NONE
+            status,
+            one.row.registered_at or now,
+            note_new=one.row.standing is not AttendanceStatus.NONE,
         )
         unchanged = not one.adds and not one.changes
         self._withdrawals.setdefault(one.person_id, (how, unchanged))

@@ -11,7 +11,7 @@ from rollcall.extensions import db
 from rollcall.models import Event, Purchase
 from rollcall.models.types import IdList, IsOneOf
 from rollcall.people.identity import load_known_people, lock_people
-from rollcall.people.importing.runs import Tally
+from rollcall.people.importing.runs import RowCounts
 from rollcall.people.reading.people import Rejection
 from rollcall.people.reading.purchases import PurchaseRow
 
@@ -36,13 +36,13 @@ class PurchaseIntake:
         }
         self._alike: Counter[int] = Counter()
 
-    def take_in(self, rows: Sequence[PurchaseRow]) -> Tally:
+    def take_in(self, rows: Sequence[PurchaseRow]) -> RowCounts:
         """Store a batch inside the caller's transaction and return what became of its rows.
 
         People must be known already. A purchase that is not paid takes back the one with its
         reference. An event that is not known leaves the purchase without one.
         """
-        tally = Tally()
+        tally = RowCounts()
         lock_people(self._organisation_id)
         known = load_known_people(self._organisation_id, [row.contact for row in rows])
         wanted: dict[str, dict[str, Any] | None] = {}

@@ -23,7 +23,7 @@ _REJECTED_AT_ONCE = 1_000
 
 
 @dataclass(slots=True)
-class Tally:
+class RowCounts:
     """What became of rows; each row counts once."""
 
     added: int = 0
@@ -124,7 +124,7 @@ def remembered_mapping(organisation_id: int, table: Table, kind: str) -> Mapping
     return Mapping.from_json(kind, known.mapping) if known else None
 
 
-def count_batch(run_id: int, tally: Tally, bytes_done: int) -> None:
+def count_batch(run_id: int, tally: RowCounts, bytes_done: int) -> None:
     """Add a batch's rows to the run, inside the transaction that stores them."""
     total = tally.added + tally.updated + tally.unchanged + len(tally.rejected)
     _update_run(
@@ -228,10 +228,10 @@ def rejected_table(run: ImportRun) -> Iterator[list[str]]:
     yield ["Line", "Reason", *(run.mapping or {}).get("header", [])]
     last = 0
     while rows := list_rejected(run, last, _REJECTED_AT_ONCE):
-        for row in rows:
-            yield [str(row.line), row.reason, *(_harmless(cell) for cell in row.raw)]
         last = rows[-1].line
-        db.session.expunge_all()
+        for row in rows:
+            db.session.expunge(row)
+            yield [str(row.line), row.reason, *(_harmless(cell) for cell in row.raw)]
 
 
 def _harmless(cell: str) -> str:

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from rollcall.text import normalize
+
 # Joiners, direction marks, soft hyphen and byte order mark: copied along from web pages and
 # contact lists, invisible to staff, and enough to make two equal phones differ.
 _INVISIBLE = dict.fromkeys(
@@ -17,6 +19,8 @@ _SPACES = re.compile(r"\s+")
 # Excel and some exporters wrap text as ="…" so that a phone is not turned into a number.
 _TEXT_FORMULA = re.compile(r'^="(.*)"$', re.DOTALL)
 _LONGEST_SHOWN = 60
+# What a person writes into one field of a form; longer texts are read by nobody.
+LONGEST_CELL = 1_000
 
 # What forms and spreadsheets write where nothing is known. "Info Requested" is Eventbrite's.
 _NOTHING = {
@@ -31,7 +35,7 @@ def clean_cell(text: str) -> str:
     if text.isascii() and text.isprintable():
         cleaned = text.strip()  # nearly every cell; the work below costs ten times as much
         return cleaned if cleaned[:1] != "=" else _unwrap_formula(cleaned)
-    cleaned = unicodedata.normalize("NFC", text.translate(_INVISIBLE))
+    cleaned = normalize("NFC", text.translate(_INVISIBLE))
     cleaned = _SPACES.sub(" ", cleaned)
     cleaned = "".join(c for c in cleaned if unicodedata.category(c) not in ("Cc", "Cs", "Co"))
     return _unwrap_formula(cleaned.strip())

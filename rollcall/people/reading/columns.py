@@ -9,6 +9,9 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from rollcall.people.reading.cells import LONGEST_CELL
+from rollcall.text import normalize
+
 _NOT_WORD = re.compile(r"[\W_]+")
 
 
@@ -26,7 +29,7 @@ class Target:
 
 def heading_key(heading: str) -> str:
     """Return the heading in small letters without accents, marks or underscores."""
-    plain = unicodedata.normalize("NFKD", heading.casefold())
+    plain = normalize("NFKD", heading.casefold())
     return _NOT_WORD.sub(" ", "".join(c for c in plain if not unicodedata.combining(c))).strip()
 
 
@@ -143,4 +146,4 @@ _KNOWN = frozenset(
 
 def is_known_heading(cell: str) -> bool:
     """Return whether a cell is a heading that some tool uses."""
-    return heading_key(cell) in _KNOWN
+    return len(cell) <= LONGEST_CELL and heading_key(cell) in _KNOWN

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rollcall.people.reading.cells import clean_cell, says_nothing, shown
+from rollcall.people.reading.cells import LONGEST_CELL, clean_cell, says_nothing, shown
 from rollcall.people.reading.emails import normalise_email
 from rollcall.people.reading.errors import UnreadableValue
 from rollcall.people.reading.mapping import Mapping
@@ -18,13 +18,22 @@ class Cells:
     def __init__(self, header: Sequence[str], mapping: Mapping) -> None:
         places = {label: place for place, label in enumerate(header)}
         self._places = {target: places[label] for target, label in mapping.columns.items()}
+        self._labels = mapping.columns
         self.row: list[str] = []
 
     def get(self, target: str) -> str:
-        """Return the cleaned cell, empty where there is no such column or it says nothing."""
+        """Return the cleaned cell, empty where there is no such column or it says nothing.
+
+        Raises UnreadableValue for a cell that is longer than any that a person fills in.
+        """
         place = self._places.get(target)
         if place is None:
             return ""
+        if len(self.row[place]) > LONGEST_CELL:
+            raise UnreadableValue(
+                f"the cell under {shown(self._labels[target])} has {len(self.row[place]):,} "
+                f"characters; at most {LONGEST_CELL:,} can be read"
+            )
         text = clean_cell(self.row[place])
         return "" if says_nothing(text) else text
 

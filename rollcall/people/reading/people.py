@@ -11,7 +11,7 @@ from rollcall.people.reading.errors import UnreadableValue
 from rollcall.people.reading.mapping import Mapping
 from rollcall.people.reading.places import read_country, read_timezone
 from rollcall.people.reading.records import BrokenRecord
-from rollcall.people.reading.statuses import Standing, read_standing
+from rollcall.people.reading.statuses import AttendanceStatus, read_status
 from rollcall.people.reading.table import Table
 from rollcall.people.reading.times import read_moment
 
@@ -48,7 +48,7 @@ class PersonRow:
     city: str
     country: str
     timezone: str
-    standing: Standing
+    standing: AttendanceStatus
     registered_at: datetime | None
     checked_in: bool
     checked_in_at: datetime | None
@@ -81,7 +81,7 @@ def _read_person(
     cells: Cells, line: int, day_first: bool, default_country: str, zone: ZoneInfo
 ) -> PersonRow:
     country = read_country(cells.get("country")) or ""
-    standing = read_standing(cells.get("status"))
+    standing = read_status(cells.get("status"))
     seen, seen_at = _read_check_in(cells.get("checked_in"), zone, day_first)
     registered = cells.get("registered_at")
     return PersonRow(
@@ -96,10 +96,10 @@ def _read_person(
             if registered
             else None
         ),
-        checked_in=seen or standing is Standing.CHECKED_IN,
+        checked_in=seen or standing is AttendanceStatus.CHECKED_IN,
         checked_in_at=seen_at,
         opted_out=_read_opt_outs(cells, standing),
-        email_bounced=standing is Standing.CLEANED or _says_so(cells.get("email_bounced")),
+        email_bounced=standing is AttendanceStatus.CLEANED or _says_so(cells.get("email_bounced")),
         raw=cells.row,
     )
 
@@ -119,9 +119,9 @@ def _read_city(text: str) -> str:
     return text
 
 
-def _read_opt_outs(cells: Cells, standing: Standing) -> frozenset[str]:
+def _read_opt_outs(cells: Cells, standing: AttendanceStatus) -> frozenset[str]:
     everything = _says_so(cells.get("opted_out"))
-    by_email = standing is Standing.UNSUBSCRIBED or _says_so(cells.get("email_opted_out"))
+    by_email = standing is AttendanceStatus.UNSUBSCRIBED or _says_so(cells.get("email_opted_out"))
     by_sms = _says_so(cells.get("sms_opted_out"))
     return frozenset(
         channel

@@ -13,16 +13,19 @@ from phonenumbers import (
 
 from rollcall.people.reading.cells import clean_cell, shown
 from rollcall.people.reading.errors import UnreadableValue
+from rollcall.text import normalize
 
 # 4.16555E+09, or 4,16555E+09 where Excel speaks German or French.
 _SCIENTIFIC = re.compile(r"^[+-]?\d+([.,]\d+)?[eE]\+?\d+$")
 _WHOLE_FLOAT = re.compile(r"^(\+?\d{7,15})[.,]0+$")
 _PREFIX = re.compile(r"^'?\s*(tel|phone|mobile|sms|whatsapp|callto)\s*:\s*", re.IGNORECASE)
+# A run of spaces is tried from its first one only: from each of them, a cell of spaces alone
+# would take the square of its length.
 _EXTENSION = re.compile(
-    r"[\s,;]*(;ext=|extension|ext|poste|durchwahl|dw|x|#)[\s.:]*\d{1,7}$", re.IGNORECASE
+    r"(?<![\s,;])[\s,;]*(;ext=|extension|ext|poste|durchwahl|dw|x|#)[\s.:]*\d{1,7}$", re.IGNORECASE
 )
 _DASHES = re.compile(r"[‐‑‒–—―−⁃﹣－]")
-_BETWEEN_TWO = re.compile(r"\s*(?:[;,|/&]|\bor\b|\band\b|\bou\b|\boder\b|\bund\b)\s*")
+_BETWEEN_TWO = re.compile(r"[;,|/&]|\bor\b|\band\b|\bou\b|\boder\b|\bund\b")
 _NO_DIGITS = re.compile(r"\D+")
 _PLAIN = re.compile(r"^\+?[0-9 ().-]+$")
 _NORTH_AMERICA = frozenset(COUNTRY_CODE_TO_REGION_CODE[1])
@@ -82,7 +85,7 @@ def _as_typed(text: str) -> str:
     """Return the number as somebody would type it: ASCII digits and dashes, no decorations."""
     phone = clean_cell(text)
     if not phone.isascii():
-        phone = _DASHES.sub("-", unicodedata.normalize("NFKC", phone))
+        phone = _DASHES.sub("-", normalize("NFKC", phone))
         phone = "".join(_ascii_digit(c) for c in phone)
     phone = _PREFIX.sub("", phone).lstrip("'").strip()
     whole = _WHOLE_FLOAT.match(phone)

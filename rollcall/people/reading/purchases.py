@@ -13,12 +13,12 @@ from rollcall.people.reading.errors import UnreadableValue
 from rollcall.people.reading.mapping import Mapping
 from rollcall.people.reading.people import Rejection
 from rollcall.people.reading.records import BrokenRecord
-from rollcall.people.reading.statuses import Standing, read_standing
+from rollcall.people.reading.statuses import AttendanceStatus, read_status
 from rollcall.people.reading.table import Table
 from rollcall.people.reading.times import read_moment
 
 LONGEST_REFERENCE = 100
-_NOT_PAID = (Standing.CANCELLED, Standing.REFUNDED, Standing.NONE)
+_NOT_PAID = (AttendanceStatus.CANCELLED, AttendanceStatus.REFUNDED, AttendanceStatus.NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class _Reading:
             ),
             reference=_read_reference(cells),
             event=cells.get("event"),
-            paid=read_standing(cells.get("status")) not in _NOT_PAID,
+            paid=read_status(cells.get("status")) not in _NOT_PAID,
             raw=cells.row,
         )
 

@@ -38,10 +38,6 @@ class Table:
             raise UnreadableFile("the file is empty")
         self.has_header = not _is_data(rows[0])
         self.header = _labels(rows, self.has_header)
-        if len(self.header) > MOST_COLUMNS:
-            raise UnreadableFile(
-                f"the first row has {len(self.header)} columns: not a list of people"
-            )
         self.sample = rows[1:] if self.has_header else rows
         self._head = head
 
@@ -138,15 +134,26 @@ def _is_data(row: list[str]) -> bool:
 
 
 def _labels(rows: list[list[str]], has_header: bool) -> list[str]:
+    """Return a label of its own for each column; raises UnreadableFile for too many of them."""
     if not has_header:
-        return [f"Column {n}" for n in range(1, max(len(row) for row in rows) + 1)]
+        width = max(len(row) for row in rows)
+        _check_width(width)
+        return [f"Column {n}" for n in range(1, width + 1)]
     cells = [clean_cell(cell) for cell in rows[0]]
     while cells and not cells[-1]:
         cells.pop()  # delimiters at the end of each line, as spreadsheets leave them
-    labels: list[str] = []
+    _check_width(len(cells))
+    labels: dict[str, None] = {}
+    following: dict[str, int] = {}
     for number, cell in enumerate(cells, start=1):
-        label, again = cell or f"Column {number}", 2
+        label, again = cell or f"Column {number}", following.get(cell, 2)
         while label in labels:
             label, again = f"{cell} ({again})", again + 1
-        labels.append(label)
-    return labels
+        labels[label] = None
+        following[cell] = again
+    return list(labels)
+
+
+def _check_width(columns: int) -> None:
+    if columns > MOST_COLUMNS:
+        raise UnreadableFile(f"the first row has {columns} columns: not a list of people")

@@ -15,9 +15,9 @@ _NAMED_MONTH = re.compile(
     r"|(?P<m2>[^\W\d_]{3,9})\.?\s+(?P<d2>\d{1,2})(?:st|nd|rd|th)?),?[\s-]+(?P<y>\d{4})"
 )
 _CLOCK = re.compile(
-    r"^(?P<h>\d{1,2})[:.h](?P<m>\d{2})(?:[:.](?P<s>\d{2}))?(?:[.,]\d+)?\s*"
-    r"(?P<half>[AaPp]\.?[Mm]\.?)?\s*"
-    r"(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?$"
+    r"^(?P<h>\d{1,2})[:.h](?P<m>\d{2})(?:[:.](?P<s>\d{2}))?(?:[.,]\d+)?"
+    r"(?:\s*(?P<half>[AaPp]\.?[Mm]\.?))?"
+    r"(?:\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2}))?\s*$"
 )
 _JOINT = re.compile(r"^(?:[T,]|\s+(?:at|um|à|@)\s|\s)\s*")
 

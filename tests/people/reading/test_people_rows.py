@@ -13,7 +13,7 @@ from rollcall.people.reading.contacts import Contact, split_name
 from rollcall.people.reading.errors import UnreadableFile
 from rollcall.people.reading.mapping import propose_mapping
 from rollcall.people.reading.people import PersonRow, Rejection, read_people_rows
-from rollcall.people.reading.statuses import Standing
+from rollcall.people.reading.statuses import AttendanceStatus
 from rollcall.people.reading.table import Table
 
 FILES = Path(__file__).parents[1] / "files"
@@ -42,10 +42,10 @@ def test_eventbrite() -> None:
     assert sarah.registered_at == datetime(2026, 10, 2, 13, 14, 3, tzinfo=UTC)
     assert noah.checked_in
     assert noah.checked_in_at is None
-    assert amira.standing is Standing.CANCELLED
+    assert amira.standing is AttendanceStatus.CANCELLED
     assert amira.contact.first_name == ""  # "Info Requested" is nobody's name
     assert zoe.contact.phone == "+15145550162"  # from the home phone, as there is no cell phone
-    assert gone.standing is Standing.CANCELLED
+    assert gone.standing is AttendanceStatus.CANCELLED
     ((line, reason),) = rejections(data)
     assert line == 7
     assert "“555-0190” is not a phone number in CA" in reason
@@ -55,7 +55,7 @@ def test_eventbrite_newer_report_and_british_wording() -> None:
     maya, leo, ines = people((FILES / "eventbrite_attendees_new.csv").read_bytes())
     assert leo.contact.email == "leo@example.com"
     assert maya.registered_at == datetime(2026, 10, 12, 16, 30, tzinfo=UTC)
-    assert ines.standing is Standing.CANCELLED
+    assert ines.standing is AttendanceStatus.CANCELLED
     harriet, tom = people((FILES / "eventbrite_attendees_uk.csv").read_bytes())
     assert harriet.contact.phone == "+447400123456"  # by her country, not the organisation's
     assert tom.registered_at == datetime(2026, 11, 2, 13, 30, tzinfo=UTC)
@@ -69,10 +69,10 @@ def test_pretix_does_not_mix_the_buyer_into_guests() -> None:
     assert jonas.city == "Berlin"  # the attendee's, not that of the invoice
     assert greta.line == 4  # the order comment before it has a line break
     assert [row.standing for row in (jonas, karl, lena, otto)] == [
-        Standing.ATTENDING,
-        Standing.CANCELLED,
-        Standing.NONE,
-        Standing.CANCELLED,
+        AttendanceStatus.ATTENDING,
+        AttendanceStatus.CANCELLED,
+        AttendanceStatus.NONE,
+        AttendanceStatus.CANCELLED,
     ]
 
 
@@ -81,8 +81,8 @@ def test_luma() -> None:
     assert sarah.checked_in_at == datetime(2026, 11, 28, 23, 41, 7, tzinfo=UTC)
     assert not kofi.checked_in
     assert ana.contact == Contact(None, "ana@example.com", "Ana", "")
-    assert ben.standing is Standing.CANCELLED
-    assert {ana.standing, invited.standing, waiting.standing} == {Standing.NONE}
+    assert ben.standing is AttendanceStatus.CANCELLED
+    assert {ana.standing, invited.standing, waiting.standing} == {AttendanceStatus.NONE}
 
 
 def test_mailchimp() -> None:

@@ -4,34 +4,34 @@ import pytest
 
 from rollcall.people.reading.errors import UnreadableValue
 from rollcall.people.reading.places import read_country, read_timezone
-from rollcall.people.reading.statuses import Standing, read_standing
+from rollcall.people.reading.statuses import AttendanceStatus, read_status
 
 
 @pytest.mark.parametrize(
     ("word", "standing"),
     [
-        ("", Standing.ATTENDING),
-        ("Attending", Standing.ATTENDING),
-        ("approved", Standing.ATTENDING),
-        ("bezahlt", Standing.ATTENDING),
-        ("Checked In", Standing.CHECKED_IN),
-        ("Not Attending", Standing.CANCELLED),
-        ("canceled", Standing.CANCELLED),
-        ("annulée", Standing.CANCELLED),
-        ("Refunded", Standing.REFUNDED),
-        ("pending_approval", Standing.NONE),
-        ("WAITLIST", Standing.NONE),
-        ("unsubscribed", Standing.UNSUBSCRIBED),
-        ("cleaned", Standing.CLEANED),
+        ("", AttendanceStatus.ATTENDING),
+        ("Attending", AttendanceStatus.ATTENDING),
+        ("approved", AttendanceStatus.ATTENDING),
+        ("bezahlt", AttendanceStatus.ATTENDING),
+        ("Checked In", AttendanceStatus.CHECKED_IN),
+        ("Not Attending", AttendanceStatus.CANCELLED),
+        ("canceled", AttendanceStatus.CANCELLED),
+        ("annulée", AttendanceStatus.CANCELLED),
+        ("Refunded", AttendanceStatus.REFUNDED),
+        ("pending_approval", AttendanceStatus.NONE),
+        ("WAITLIST", AttendanceStatus.NONE),
+        ("unsubscribed", AttendanceStatus.UNSUBSCRIBED),
+        ("cleaned", AttendanceStatus.CLEANED),
     ],
 )
-def test_status_words_of_ticketing_tools(word: str, standing: Standing) -> None:
-    assert read_standing(word) is standing
+def test_status_words_of_ticketing_tools(word: str, standing: AttendanceStatus) -> None:
+    assert read_status(word) is standing
 
 
 def test_an_unknown_status_is_refused_rather_than_guessed() -> None:
     with pytest.raises(UnreadableValue, match="the status “Gold” is not known"):
-        read_standing("Gold")
+        read_status("Gold")
 
 
 @pytest.mark.parametrize(

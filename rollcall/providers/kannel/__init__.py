@@ -1,0 +1,1 @@
+"""Kannel: a gateway of one's own, asked over HTTP."""

@@ -1,0 +1,1 @@
+"""SMTP: e-mails through a mail server."""

@@ -51,6 +51,7 @@ def environment_on(day: str) -> dict[str, str]:
     offset = begin.timestamp() - time.time()
     return {
         **os.environ,
+        "ROLLCALL_TEST_DAY": day,
         "TZ": zone,
         "LD_PRELOAD": str(LIBRARY),
         "FAKETIME": f"{offset:+.0f}",

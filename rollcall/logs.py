@@ -9,9 +9,14 @@ from typing import Any, TextIO, cast
 import structlog
 
 # Long runs of digits and anything with an @ are taken out, in whatever field they come:
-# an exception's text may quote a row, and logs outlive an erasure. No address is longer than 254
-# characters (RFC 5321); without that limit a long word takes the square of its length.
-_PERSONAL = re.compile(r"\+?\d[\d\s().-]{7,}\d|[^\s<>\"'(),;:=]{1,254}@[^\s<>\"'(),;:]+")
+# an exception's text may quote a row, and logs outlive an erasure. A word is read from its
+# beginning only, or from behind a digit, where a phone may have ended: from each letter of it, a
+# long word would take the square of its length.
+_IN_WORD = r"[^\s<>\"'(),;:=]"
+_PERSONAL = re.compile(
+    r"\+?\d[\d\s().-]{7,}\d"
+    rf"|(?:(?<!{_IN_WORD}){_IN_WORD}+|(?<=\d){_IN_WORD}{{1,64}})@[^\s<>\"'(),;:]+"
+)
 _KEPT = ("timestamp", "level")
 
 

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -21,6 +22,18 @@ class Page(Generic[Row]):
 
     rows: list[Row]
     next_cursor: str | None
+
+
+def cut_page(found: Sequence[Row], limit: int, place: Callable[[Row], Any]) -> Page[Row]:
+    """Return the page of what was read: one row more than fits tells that there are others.
+
+    `place` gives of its last row what the cursor is written of, one value or several.
+    """
+    rows = list(found[:limit])
+    if len(found) <= limit:
+        return Page(rows, None)
+    at = place(rows[-1])
+    return Page(rows, write_cursor(*at) if isinstance(at, tuple) else write_cursor(at))
 
 
 def write_cursor(*values: str | int) -> str:

@@ -5,6 +5,7 @@ The schema comes from the migrations, once a worker; each test begins with empty
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -89,8 +90,14 @@ def pytest_configure() -> None:
         if not (FOLDER / name).exists():
             raise pytest.UsageError(f"tests/conftest.py names {name}, which is nowhere")
     memory = Path("/dev/shm")
-    if memory.is_dir() and shutil.disk_usage(memory).free > ROOM_IN_MEMORY:
-        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
+    has_room = memory.is_dir() and shutil.disk_usage(memory).free > ROOM_IN_MEMORY
+    folder = memory if has_room else Path(tempfile.gettempdir())
+    # By the clock of another day pytest would take the folders of the runs beside it for abandoned,
+    # and remove them with the databases in them.
+    if day := os.environ.get("ROLLCALL_TEST_DAY"):
+        folder /= f"rollcall-{day}"
+        folder.mkdir(exist_ok=True)
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
 
 
 def pytest_report_header(config: pytest.Config) -> str:

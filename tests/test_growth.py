@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -204,7 +205,8 @@ def _growth(use: Callable[[str], Any], before: str, run: str, after: str) -> flo
     took = seconds(LONG)
     if took < WORTH_MEASURING:
         return 0
-    return min(took, seconds(LONG)) / min(seconds(SHORT) for _ in range(5))
+    # One short run may seem to take no time at all where the processor was taken away from it.
+    return min(took, seconds(LONG)) / median(seconds(SHORT) for _ in range(5))
 
 
 def _without_refusals(function: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -350,15 +352,11 @@ def test_a_time_of_day_is_read_as_before(written: str, iso: str):
         ("12 34 56", "12 34 56"),
         ("2026-11-28 19:30", "[removed]:30"),
         (f"{'a' * 254}@b", "[removed]"),
+        (f"{'a' * 4_000}@b", "[removed]"),
     ],
 )
 def test_a_log_line_is_cleaned_as_before(text: str, cleaned: str):
     assert logs.remove_personal_data(None, "", {"event": text}) == {"event": cleaned}
-
-
-def test_no_log_line_is_searched_for_addresses_longer_than_there_are():
-    text = f"{'a' * 255}@b"
-    assert logs.remove_personal_data(None, "", {"event": text}) == {"event": "a[removed]"}
 
 
 def test_equal_headings_are_told_apart_and_too_many_refused_before():

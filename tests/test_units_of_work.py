@@ -256,7 +256,7 @@ def test_a_campaign_whose_provider_rests_meanwhile_collects_with_nothing_open(
         read_health(name)
         return standing.pop(0) if len(standing) > 1 else standing[0]
 
-    monkeypatch.setattr(runner, "read_standing", rest_after_the_first_batch)
+    monkeypatch.setattr(runner, "read_health", rest_after_the_first_batch)
     organisation = make_organisation()
     send_now(organisation, make_people(organisation, 8))
     run_due_campaigns(replace(settings, send_batch=4))

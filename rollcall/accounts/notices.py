@@ -13,7 +13,13 @@ from rollcall.actors import Actor, record
 from rollcall.errors import NotFound
 from rollcall.extensions import db, write
 from rollcall.models import Campaign, Notice, Role, StaffMail, StaffMember
-from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
+from rollcall.paging import (
+    PAGE_LENGTH,
+    Page,
+    check_page_length,
+    cut_page,
+    read_cursor,
+)
 from rollcall.sql import insert_missing
 
 LONGEST_TITLE = 300
@@ -106,8 +112,7 @@ def list_notices(
         (before,) = read_cursor(cursor, int)
         query = query.where(Notice.id < before)
     found = list(db.session.scalars(query.limit(limit + 1)))
-    more = len(found) > limit
-    return Page(found[:limit], write_cursor(found[limit - 1].id) if more else None)
+    return cut_page(found, limit, lambda notice: notice.id)
 
 
 def count_unread(staff_id: int) -> int:

@@ -6,6 +6,7 @@ a segment's members are the people who meet them, whatever the channel.
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -13,8 +14,8 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from rollcall.audience.criteria import Criteria, SegmentChoice
-from rollcall.audience.criteria.criterion import Asked, People, Rule, Values
-from rollcall.audience.criteria.table import TABLE, every_rule, rule_of
+from rollcall.audience.criteria.criterion import Asked, Lookup, People, Rule, Values
+from rollcall.audience.criteria.table import every_criterion, every_rule, rule_of
 from rollcall.audience.resolved import Resolved, resolve
 from rollcall.errors import InvalidInput
 from rollcall.models import PersonFacts, Reason, SegmentListing, SegmentMember
@@ -55,25 +56,6 @@ class CriteriaShape:
 SetShape = CriteriaShape | Literal["snapshot", "staged", "listing"]
 
 
-@dataclass(frozen=True)
-class _Lookup:
-    """What is known, as the rows of the table ask for it."""
-
-    known: Resolved
-
-    def event_ids(self, slugs: tuple[str, ...]) -> list[int]:
-        return self.known.event_ids(slugs)
-
-    def check_campaigns(self, ids: tuple[int, ...]) -> None:
-        self.known.check_campaigns(ids)
-
-    def set_of(self, choice: SegmentChoice, prefix: str) -> tuple[Hashable, Values]:
-        try:
-            return read_set(self.known, choice, prefix)
-        except InvalidInput as error:
-            raise ValueError(next(iter(error.fields.values()))) from error
-
-
 def read_shape(
     organisation_id: int, criteria: Criteria, prefix: str = "", known: Resolved | None = None
 ) -> tuple[CriteriaShape, Values]:
@@ -82,11 +64,12 @@ def read_shape(
     `known` is what they name, where that has been looked up already. Raises InvalidInput naming
     every event, segment or campaign that there is not.
     """
-    lookup = _Lookup(known or resolve(organisation_id, criteria))
+    found = known or resolve(organisation_id, criteria)
+    lookup = Lookup(found.event_ids, found.check_campaigns, partial(_set_of, found))
     on: list[tuple[str, Hashable]] = []
     values: Values = {}
     problems: dict[str, str] = {}
-    for row in TABLE:
+    for row in every_criterion():
         for rule in row.rules:
             try:
                 bound = rule.bind(criteria, lookup)
@@ -99,6 +82,13 @@ def read_shape(
     if problems:
         raise InvalidInput(problems)
     return CriteriaShape(tuple(on)), {prefix + name: value for name, value in values.items()}
+
+
+def _set_of(known: Resolved, choice: SegmentChoice, prefix: str) -> tuple[SetShape, Values]:
+    try:
+        return read_set(known, choice, prefix)
+    except InvalidInput as error:
+        raise ValueError(next(iter(error.fields.values()))) from error
 
 
 def read_set(known: Resolved, choice: SegmentChoice, prefix: str = "") -> tuple[SetShape, Values]:

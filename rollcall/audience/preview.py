@@ -214,18 +214,3 @@ def list_audience(
         AudienceMember(row.id, f"{row.first_name} {row.last_name}".strip(), row.phone, row.email)
         for row in rows
     ]
-
-
-def explain_person(
-    organisation_id: int,
-    criteria: Criteria,
-    channel: Channel,
-    person_id: int,
-    at: datetime | None = None,
-) -> Reason | None:
-    """Return why the person would not get it (REACHABLE: they would), None if not matched."""
-    query = audience_select(organisation_id, criteria, channel, at or clock.now())
-    audience = query.statement.subquery("audience")
-    return db.session.scalar(
-        sa.select(audience.c.reason).where(audience.c.person_id == person_id), query.values
-    )

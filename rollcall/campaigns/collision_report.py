@@ -53,7 +53,7 @@ class Rival:
 
 @dataclass(frozen=True)
 class Collisions:
-    """Whom a campaign will lose to others and take from them, as everything stands now.
+    """Who a campaign will lose to others and take from them, as everything stands now.
 
     Of the `people` on its list whom it could reach, `already` have had a message within the
     window. `lost` counts for all these campaigns together how many messages are not sent because

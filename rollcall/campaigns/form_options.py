@@ -143,7 +143,7 @@ class ChosenSegment:
 
 @dataclass(frozen=True)
 class ExclusionOptions:
-    """Whom to leave out: of each kind the chosen ones first, then the newest that fit."""
+    """Who can be left out: of each kind the chosen ones first, then the newest that fit."""
 
     events: list[EventOption]
     segments: list[tuple[str, str]]  # SLUG or SLUG@VERSION, and what it is called

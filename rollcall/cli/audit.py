@@ -25,7 +25,9 @@ from rollcall.cli.common import (
     choose_organisation,
     command_group,
     emit,
+    emit_page,
     json_option,
+    page_options,
 )
 from rollcall.errors import InvalidInput, NotFound
 from rollcall.models import AuditEntry, Organisation, Role
@@ -63,8 +65,7 @@ def filter_options(command: Any) -> Any:
 
 @audit_commands.command("list")
 @filter_options
-@click.option("--limit", default=50, show_default=True, help="How many entries at most.")
-@click.option("--cursor", help="The next_cursor of the page before, as JSON gave it.")
+@page_options("entries")
 @acting_options
 @json_option
 def show_all(
@@ -84,11 +85,9 @@ def show_all(
         actor.organisation_id, _filter(organisation, typed), older_than=older_than, limit=limit
     )
     following = write_cursor(page.older_than) if page.older_than else None
-    data = {"data": [entry_document(entry) for entry in page.entries], "next_cursor": following}
     lines = [line for entry in page.entries for line in _describe(entry, organisation)]
-    if following:
-        lines.append(f"There are more: --cursor {following}")
-    emit(data, as_json, lines or "There is no such entry.")
+    documents = map(entry_document, page.entries)
+    emit_page(documents, following, as_json, lines, "There is no such entry.")
 
 
 @audit_commands.command("export")

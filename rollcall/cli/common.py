@@ -143,6 +143,20 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
+def page_options(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add `--limit` and `--cursor` of a long list of `what`, given as `limit` and `cursor`."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        command = click.option(
+            "--cursor", help="The next_cursor of the page before, as JSON gave it."
+        )(command)
+        return click.option(
+            "--limit", default=50, show_default=True, help=f"How many {what} at most."
+        )(command)
+
+    return add
+
+
 def acting(org_slug: str | None, as_email: str | None) -> Actor:
     """Return who acts: by default the first super of the only organisation.
 
@@ -194,6 +208,20 @@ def emit(data: Any, as_json: bool, text: str | Iterable[str]) -> None:
         return
     for line in [text] if isinstance(text, str) else text:
         click.echo(line)
+
+
+def emit_page(
+    documents: Iterable[Any],
+    next_cursor: str | None,
+    as_json: bool,
+    lines: Iterable[str],
+    empty: str,
+) -> None:
+    """Print a page of a list, with the cursor of the next one; `empty` is said of no rows."""
+    text = list(lines) or [empty]
+    if next_cursor:
+        text.append(f"There are more: --cursor {next_cursor}")
+    emit({"data": list(documents), "next_cursor": next_cursor}, as_json, text)
 
 
 def _find_acting_staff(org_slug: str | None, email: str) -> StaffMember:

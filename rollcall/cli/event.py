@@ -4,7 +4,15 @@ from typing import Any
 
 import click
 
-from rollcall.cli.common import acting, acting_options, command_group, emit, json_option
+from rollcall.cli.common import (
+    acting,
+    acting_options,
+    command_group,
+    emit,
+    emit_page,
+    json_option,
+    page_options,
+)
 from rollcall.events.figures import HeadCount, count_heads
 from rollcall.events.records import EventDraft, EventLine, create_event, list_events
 from rollcall.lookups import find_event
@@ -44,8 +52,7 @@ def create(org_slug: str | None, as_email: str | None, as_json: bool, **typed: A
 
 
 @event_commands.command("list")
-@click.option("--limit", default=50, show_default=True, help="How many events at most.")
-@click.option("--cursor", help="The next_cursor of the page before, as JSON gave it.")
+@page_options("events")
 @acting_options
 @json_option
 def show_all(
@@ -54,14 +61,9 @@ def show_all(
     """List the events, the latest first, with how many people attend."""
     actor = acting(org_slug, as_email)
     page = list_events(actor.organisation_id, cursor, limit)
-    data = {
-        "data": [event_json(line.event, line.heads) for line in page.rows],
-        "next_cursor": page.next_cursor,
-    }
-    lines = [_describe(line) for line in page.rows] or ["There is no event yet."]
-    if page.next_cursor:
-        lines.append(f"There are more: --cursor {page.next_cursor}")
-    emit(data, as_json, lines)
+    documents = [event_json(line.event, line.heads) for line in page.rows]
+    lines = map(_describe, page.rows)
+    emit_page(documents, page.next_cursor, as_json, lines, "There is no event yet.")
 
 
 @event_commands.command("show")

@@ -4,7 +4,15 @@ from typing import Any
 
 import click
 
-from rollcall.cli.common import acting, acting_options, command_group, emit, json_option
+from rollcall.cli.common import (
+    acting,
+    acting_options,
+    command_group,
+    emit,
+    emit_page,
+    json_option,
+    page_options,
+)
 from rollcall.people.inbox import (
     GIVEN,
     SAID,
@@ -24,8 +32,7 @@ def inbox_commands() -> None:
 @inbox_commands.command("list")
 @click.option("--undecided", is_flag=True, help="Only what may be a stop and nobody has decided.")
 @click.option("--search", default="", metavar="TEXT", help="Words, a phone, or a name.")
-@click.option("--limit", default=50, show_default=True, help="How many messages at most.")
-@click.option("--cursor", help="The next_cursor of the page before, as JSON gave it.")
+@page_options("messages")
 @acting_options
 @json_option
 def show_all(
@@ -45,11 +52,8 @@ def show_all(
         cursor=cursor,
         limit=limit,
     )
-    data = {"data": [_to_json(line) for line in page.rows], "next_cursor": page.next_cursor}
-    lines = [_describe(line) for line in page.rows] or ["There is no such message."]
-    if page.next_cursor:
-        lines.append(f"There are more: --cursor {page.next_cursor}")
-    emit(data, as_json, lines)
+    documents, lines = map(_to_json, page.rows), map(_describe, page.rows)
+    emit_page(documents, page.next_cursor, as_json, lines, "There is no such message.")
 
 
 @inbox_commands.command("decide")

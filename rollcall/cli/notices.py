@@ -5,7 +5,14 @@ from typing import Any
 import click
 
 from rollcall.accounts.notices import list_notices, read_notices
-from rollcall.cli.common import acting, acting_options, command_group, emit, json_option
+from rollcall.cli.common import (
+    acting,
+    acting_options,
+    command_group,
+    emit_page,
+    json_option,
+    page_options,
+)
 from rollcall.models import Notice
 from rollcall.wording import say_count, say_time
 
@@ -17,8 +24,7 @@ def notices_commands() -> None:
 
 @notices_commands.command("list")
 @click.option("--unread", is_flag=True, help="Only those that have not been read.")
-@click.option("--limit", default=50, show_default=True, help="How many notices at most.")
-@click.option("--cursor", help="The next_cursor of the page before, as JSON gave it.")
+@page_options("notices")
 @acting_options
 @json_option
 def show_all(
@@ -32,11 +38,8 @@ def show_all(
     """List the notices, the newest first; what has not been read has a star."""
     actor = acting(org_slug, as_email)
     page = list_notices(actor, cursor, limit, unread=True if unread else None)
-    data = {"data": [_to_json(notice) for notice in page.rows], "next_cursor": page.next_cursor}
-    lines = [_describe(notice) for notice in page.rows] or ["There is no such notice."]
-    if page.next_cursor:
-        lines.append(f"There are more: --cursor {page.next_cursor}")
-    emit(data, as_json, lines)
+    documents, lines = map(_to_json, page.rows), map(_describe, page.rows)
+    emit_page(documents, page.next_cursor, as_json, lines, "There is no such notice.")
 
 
 @notices_commands.command("read")

@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from rollcall.cli.common import acting, acting_options, command_group, emit, json_option
+from rollcall.cli.common import (
+    acting,
+    acting_options,
+    command_group,
+    emit,
+    emit_page,
+    json_option,
+    page_options,
+)
 from rollcall.errors import InvalidInput
 from rollcall.plans.amendments import amend_plan, list_amendments
 from rollcall.plans.changes import Change, ItemAddition, ItemRemoval, NumbersChange
@@ -123,8 +131,7 @@ def snapshot(event: str, org_slug: str | None, as_email: str | None, as_json: bo
 
 @plan_commands.command("amendments")
 @click.argument("event")
-@click.option("--limit", default=50, show_default=True, help="How many amendments at most.")
-@click.option("--cursor", help="The next_cursor of the page before, as JSON gave it.")
+@page_options("amendments")
 @acting_options
 @json_option
 def show_amendments(
@@ -139,16 +146,14 @@ def show_amendments(
     actor = acting(org_slug, as_email)
     plan = find_plan(actor.organisation_id, event)
     page = list_amendments(actor.organisation_id, event, cursor, limit)
-    data = {"data": [amendment_document(row) for row in page.rows], "next_cursor": page.next_cursor}
     lines = [
         f"{say_time(row.amended_at, plan.event.timezone)}, "
         f"{row.amended_by.email if row.amended_by else 'Rollcall'}: "
         f"{say_amendment(plan, row)} ({row.reason})"
         for row in page.rows
-    ] or ["Nothing has been amended."]
-    if page.next_cursor:
-        lines.append(f"There are more: --cursor {page.next_cursor}")
-    emit(data, as_json, lines)
+    ]
+    documents = map(amendment_document, page.rows)
+    emit_page(documents, page.next_cursor, as_json, lines, "Nothing has been amended.")
 
 
 @plan_commands.command("amend")

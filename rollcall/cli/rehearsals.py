@@ -5,7 +5,7 @@ from flask import current_app
 
 from rollcall.campaigns.drafts import find_campaign
 from rollcall.cli.campaign import campaign_commands
-from rollcall.cli.common import acting, acting_options, emit, json_option
+from rollcall.cli.common import acting, acting_options, emit, emit_page, json_option, page_options
 from rollcall.models import Rehearsal
 from rollcall.sending.rehearsal_words import say_before
 from rollcall.sending.rehearsals import list_rehearsals, rehearsal_document, rehearse_campaign
@@ -25,8 +25,7 @@ def rehearse(campaign_id: int, org_slug: str | None, as_email: str | None, as_js
 
 @campaign_commands.command("rehearsals")
 @click.argument("campaign_id", metavar="ID", type=int)
-@click.option("--limit", default=50, show_default=True, help="How many rehearsals at most.")
-@click.option("--cursor", help="The next_cursor of the page before, as JSON gave it.")
+@page_options("rehearsals")
 @acting_options
 @json_option
 def rehearsals(
@@ -42,11 +41,9 @@ def rehearsals(
     campaign = find_campaign(actor.organisation_id, campaign_id)
     zone = campaign.scheduled_timezone or campaign.organisation.timezone
     page = list_rehearsals(campaign.id, cursor, limit)
-    lines = [_line(rehearsal, zone) for rehearsal in page.rows] or ["It has not been rehearsed."]
-    if page.next_cursor:
-        lines.append(f"There are more: --cursor {page.next_cursor}")
-    data = {"data": [rehearsal_document(row) for row in page.rows], "next_cursor": page.next_cursor}
-    emit(data, as_json, lines)
+    documents = map(rehearsal_document, page.rows)
+    lines = [_line(rehearsal, zone) for rehearsal in page.rows]
+    emit_page(documents, page.next_cursor, as_json, lines, "It has not been rehearsed.")
 
 
 def _line(rehearsal: Rehearsal, zone: str) -> str:

@@ -20,7 +20,15 @@ from rollcall.campaigns.segment_usage import (
     usage_document,
 )
 from rollcall.campaigns.segment_versions import decide_segment_version
-from rollcall.cli.common import acting, acting_options, command_group, emit, json_option
+from rollcall.cli.common import (
+    acting,
+    acting_options,
+    command_group,
+    emit,
+    emit_page,
+    json_option,
+    page_options,
+)
 from rollcall.cli.criteria import create_people_option, criteria_options, read_criteria
 from rollcall.extensions import db
 from rollcall.models import Organisation, Segment, SegmentSnapshot
@@ -104,8 +112,7 @@ def edit(
 
 
 @segment_commands.command("list")
-@click.option("--limit", default=50, show_default=True, help="How many segments at most.")
-@click.option("--cursor", help="The next_cursor of the page before, as JSON gave it.")
+@page_options("segments")
 @acting_options
 @json_option
 def list_(
@@ -113,11 +120,8 @@ def list_(
 ) -> None:
     """List the segments, the newest first."""
     page = list_segments(acting(org_slug, as_email).organisation_id, cursor, limit)
-    lines = [_line(segment) for segment in page.rows] or ["There is no segment yet."]
-    if page.next_cursor:
-        lines.append(f"There are more: --cursor {page.next_cursor}")
-    data = {"data": segment_documents(page.rows), "next_cursor": page.next_cursor}
-    emit(data, as_json, lines)
+    documents, lines = segment_documents(page.rows), map(_line, page.rows)
+    emit_page(documents, page.next_cursor, as_json, lines, "There is no segment yet.")
 
 
 @segment_commands.command("show")
@@ -173,8 +177,7 @@ def snapshot(
 
 @segment_commands.command("snapshots")
 @click.argument("slug")
-@click.option("--limit", default=50, show_default=True, help="How many snapshots at most.")
-@click.option("--cursor", help="The next_cursor of the page before, as JSON gave it.")
+@page_options("snapshots")
 @acting_options
 @json_option
 def snapshots(
@@ -190,11 +193,9 @@ def snapshots(
     segment = find_segment(actor.organisation_id, slug)
     page = list_snapshots(segment, cursor, limit)
     zone = actor_zone(actor)
-    lines = [_snapshot_line(row, zone).strip() for row in page.rows] or ["There is none yet."]
-    if page.next_cursor:
-        lines.append(f"There are more: --cursor {page.next_cursor}")
-    data = [snapshot_document(segment, row) for row in page.rows]
-    emit({"data": data, "next_cursor": page.next_cursor}, as_json, lines)
+    lines = [_snapshot_line(row, zone).strip() for row in page.rows]
+    documents = [snapshot_document(segment, row) for row in page.rows]
+    emit_page(documents, page.next_cursor, as_json, lines, "There is none yet.")
 
 
 @segment_commands.command("members")
@@ -202,8 +203,7 @@ def snapshots(
 @click.option("--version", type=int, help="Of this version as it stands now (default: the live).")
 @click.option("--snapshot", "snapshot_id", type=int, metavar="ID", help="Of this snapshot.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print all of them as CSV.")
-@click.option("--limit", default=50, show_default=True, help="How many people at most.")
-@click.option("--cursor", help="The next_cursor of the page before, as JSON gave it.")
+@page_options("people")
 @acting_options
 @json_option
 def members(

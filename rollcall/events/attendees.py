@@ -7,7 +7,13 @@ import sqlalchemy as sa
 
 from rollcall.extensions import db
 from rollcall.models import Attendance, Event, Person, Source
-from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_moment_cursor, write_cursor
+from rollcall.paging import (
+    PAGE_LENGTH,
+    Page,
+    check_page_length,
+    cut_page,
+    read_moment_cursor,
+)
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,4 @@ def list_attendees(
         place = sa.tuple_(sa.literal(recorded_at, Attendance.recorded_at.type), last_id)
         query = query.where(sa.tuple_(Attendance.recorded_at, Attendance.id) < place)
     rows = [Attendee(*row) for row in db.session.execute(query)]
-    shown = rows[:limit]
-    last = shown[-1] if len(rows) > limit else None
-    return Page(
-        shown, write_cursor(last.recorded_at.isoformat(), last.attendance_id) if last else None
-    )
+    return cut_page(rows, limit, lambda row: (row.recorded_at.isoformat(), row.attendance_id))

@@ -15,7 +15,13 @@ from rollcall.errors import InvalidInput
 from rollcall.events.figures import HeadCount, count_heads
 from rollcall.extensions import db, write
 from rollcall.models import Event, Organisation
-from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_moment_cursor, write_cursor
+from rollcall.paging import (
+    PAGE_LENGTH,
+    Page,
+    check_page_length,
+    cut_page,
+    read_moment_cursor,
+)
 from rollcall.people.reading.cells import clean_cell
 from rollcall.text import check_slug, free_slug
 from rollcall.walltime import resolve_wall_time
@@ -115,13 +121,9 @@ def list_events(
         )
         query = query.where(later)
     events = list(db.session.scalars(query))
-    page = events[:limit]
-    heads = count_heads([event.id for event in page])
-    last = page[-1] if len(events) > limit else None
-    return Page(
-        [EventLine(event, heads[event.id]) for event in page],
-        write_cursor(last.starts_at.isoformat(), last.id) if last else None,
-    )
+    page = cut_page(events, limit, lambda event: (event.starts_at.isoformat(), event.id))
+    heads = count_heads([event.id for event in page.rows])
+    return Page([EventLine(event, heads[event.id]) for event in page.rows], page.next_cursor)
 
 
 def list_cities(organisation_id: int) -> list[str]:

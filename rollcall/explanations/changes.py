@@ -35,28 +35,28 @@ _ATTENDING = ("attended", "registered", RESTORED, "cancelled")
 
 
 @dataclass(frozen=True)
-class Moved:
+class ListChange:
     """Why somebody joined or left, as a clause without a subject."""
 
     text: str
     evidence: Evidence | None = None
 
 
-def say_moves(context: Context, causes: Mapping[int, str]) -> dict[int, Moved]:
+def say_moves(context: Context, causes: Mapping[int, str]) -> dict[int, ListChange]:
     """Return for each person what their cause means for them; a few queries for all of them.
 
     Causes that are a reason of the funnel are not said here: their evidence is looked up by it.
     """
-    found: dict[int, Moved] = {}
+    found: dict[int, ListChange] = {}
     for find in (_find_attending, _find_unblocked, _find_opted_in):
         found |= find(context, causes)
     for person_id, cause in causes.items():
         if person_id not in found and cause not in _BY_REASON:
-            found[person_id] = Moved(_say_cause(context, cause))
+            found[person_id] = ListChange(_say_cause(context, cause))
     return found
 
 
-def _find_attending(context: Context, causes: Mapping[int, str]) -> dict[int, Moved]:
+def _find_attending(context: Context, causes: Mapping[int, str]) -> dict[int, ListChange]:
     people = [person_id for person_id, cause in causes.items() if cause in _ATTENDING]
     records = attendances_at(context, people, _asked_events(context))
     found = {}
@@ -66,12 +66,12 @@ def _find_attending(context: Context, causes: Mapping[int, str]) -> dict[int, Mo
             continue
         if causes[person_id] == "cancelled":
             text = say_cancellation(context, shown)
-            found[person_id] = Moved(text, shown.cancellation(text))
+            found[person_id] = ListChange(text, shown.cancellation(text))
         elif causes[person_id] == RESTORED:
-            found[person_id] = Moved(f"probably came back to {shown.event} after cancelling")
+            found[person_id] = ListChange(f"probably came back to {shown.event} after cancelling")
         else:
             text = _say_arrival(context, shown, rows)
-            found[person_id] = Moved(text, shown.arrival(text))
+            found[person_id] = ListChange(text, shown.arrival(text))
     return found
 
 
@@ -126,24 +126,24 @@ def _choose(context: Context, cause: str, records: Sequence[Presence]) -> Presen
     return new[0] if new else None
 
 
-def _find_unblocked(context: Context, causes: Mapping[int, str]) -> dict[int, Moved]:
+def _find_unblocked(context: Context, causes: Mapping[int, str]) -> dict[int, ListChange]:
     people = [person_id for person_id, cause in causes.items() if cause == "unblocked"]
     found = {}
     for row in find_audited(context, people, ("person.unblock",)):
         if _is_between_lists(context, row.at):
             text = f"was unblocked on {context.say(row.at)}"
-            found[int(row.object_id)] = Moved(text, Evidence("block", text, row.at))
+            found[int(row.object_id)] = ListChange(text, Evidence("block", text, row.at))
     return found
 
 
-def _find_opted_in(context: Context, causes: Mapping[int, str]) -> dict[int, Moved]:
+def _find_opted_in(context: Context, causes: Mapping[int, str]) -> dict[int, ListChange]:
     people = [person_id for person_id, cause in causes.items() if cause == "opted_in"]
     found = {}
     for row in find_consents(context, people):
         if not row.opted_out and _is_between_lists(context, row.at):
             text = f"opted in again on {context.say(row.at)} ({row.source})"
             evidence = Evidence("consent", text, row.at, {"source": row.source})
-            found[row.person_id] = Moved(text, evidence)
+            found[row.person_id] = ListChange(text, evidence)
     return found
 
 

@@ -4,7 +4,7 @@ And why somebody is on neither list: told from what was recorded at both moments
 """
 
 from rollcall.explanations.causes import UNKNOWN, find_causes
-from rollcall.explanations.changes import Moved, say_moves
+from rollcall.explanations.changes import ListChange, say_moves
 from rollcall.explanations.context import Context
 from rollcall.explanations.delivery import say_fate
 from rollcall.explanations.evidence import Question, find_evidence, say_left_out
@@ -98,7 +98,7 @@ def explain_fates(context: Context, standings: Standings) -> dict[int, Explanati
 
 
 def _explain_left(
-    context: Context, standings: Standings, causes: dict[int, str], moves: dict[int, Moved]
+    context: Context, standings: Standings, causes: dict[int, str], moves: dict[int, ListChange]
 ) -> dict[int, Explanation]:
     final_at = context.campaign.final_at
     questions = {
@@ -131,12 +131,12 @@ def _explain_left(
     return found
 
 
-def _is_vague(moved: Moved | None, cause: str | None) -> bool:
+def _is_vague(moved: ListChange | None, cause: str | None) -> bool:
     """Return whether the criterion that was not met may say more than the cause does."""
     return moved is None or (moved.evidence is None and cause in ("cancelled", None))
 
 
-def _say_unmatched(moved: Moved | None, unmet: Unmet | None) -> tuple[str, Evidence | None]:
+def _say_unmatched(moved: ListChange | None, unmet: Unmet | None) -> tuple[str, Evidence | None]:
     """Return what is known better: which criterion was not met, or what the cause says."""
     if unmet is not None and unmet.cause not in (UNKNOWN, "unkept"):
         return unmet.text, unmet.evidence
@@ -144,7 +144,7 @@ def _say_unmatched(moved: Moved | None, unmet: Unmet | None) -> tuple[str, Evide
 
 
 def _explain_listed(
-    context: Context, standings: Standings, causes: dict[int, str], moves: dict[int, Moved]
+    context: Context, standings: Standings, causes: dict[int, str], moves: dict[int, ListChange]
 ) -> dict[int, Explanation]:
     held = {
         who: _held_question(one)
@@ -175,11 +175,13 @@ def _held_question(standing: Standing) -> Question:
     return Question(reason or Reason.SET_ASIDE, at, at, held=True)
 
 
-def _evidence_of(moved: Moved | None) -> Evidence | None:
+def _evidence_of(moved: ListChange | None) -> Evidence | None:
     return moved.evidence if moved is not None else None
 
 
-def _say_came(context: Context, standing: Standing, cause: str | None, moved: Moved | None) -> str:
+def _say_came(
+    context: Context, standing: Standing, cause: str | None, moved: ListChange | None
+) -> str:
     frozen = context.say(context.campaign.frozen_at)
     if standing.change != "joined":
         return f"on the list since it was frozen on {frozen}"

@@ -19,7 +19,13 @@ from rollcall.models import (
     Person,
     StaffMember,
 )
-from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
+from rollcall.paging import (
+    PAGE_LENGTH,
+    Page,
+    check_page_length,
+    cut_page,
+    read_cursor,
+)
 from rollcall.people.consent import suppress_addresses
 from rollcall.people.records import LARGEST_ID
 from rollcall.text import fold
@@ -77,9 +83,7 @@ def list_inbox(
     if cursor:
         query = query.where(InboundMessage.id < read_cursor(cursor, int)[0])
     lines = [InboxLine(*row) for row in db.session.execute(query)]
-    more = len(lines) > limit
-    lines = lines[:limit]
-    return Page(lines, write_cursor(lines[-1].message.id) if more else None)
+    return cut_page(lines, limit, lambda line: line.message.id)
 
 
 def count_undecided(organisation_id: int) -> int:

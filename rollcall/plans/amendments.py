@@ -11,7 +11,13 @@ from rollcall.errors import InvalidInput
 from rollcall.extensions import db, write
 from rollcall.lookups import find_event
 from rollcall.models import EventPlan, PlanAmendment
-from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
+from rollcall.paging import (
+    PAGE_LENGTH,
+    Page,
+    check_page_length,
+    cut_page,
+    read_cursor,
+)
 from rollcall.people.reading.cells import clean_cell
 from rollcall.plans.changes import Change, Step, replay, steps_of
 from rollcall.plans.items import ItemKind, PlanItems, items_of_json
@@ -112,9 +118,7 @@ def list_amendments(
     if cursor:
         query = query.where(PlanAmendment.id < read_cursor(cursor, int)[0])
     rows = list(db.session.scalars(query))
-    more = len(rows) > limit
-    rows = rows[:limit]
-    return Page(rows, write_cursor(rows[-1].id) if more else None)
+    return cut_page(rows, limit, lambda row: row.id)
 
 
 def _check_reason(reason: str) -> str:

@@ -51,14 +51,14 @@ class Cause:
 NOTHING_TELLS = Cause(Changed.DEFINITION, UNKNOWN)
 
 
-def every_cause() -> list[Cause]:
+def every_move_cause() -> list[Cause]:
     """Return all the causes that there can be."""
     return [Cause(changed, criterion) for changed in Changed for criterion in _every_criterion()]
 
 
 def causes_by_code() -> dict[int, Cause]:
     """Return the causes by the numbers by which statements call them."""
-    return {cause.code: cause for cause in every_cause()}
+    return {cause.code: cause for cause in every_move_cause()}
 
 
 def _every_criterion() -> list[str]:
@@ -109,7 +109,7 @@ def is_certain(cause: Cause, inside: Side, outside: Side) -> bool:
     return outside.is_now or (cause.changed is Changed.DEFINITION and inside.is_now)
 
 
-def say_cause(cause: Cause, inside: Side, outside: Side, names: Names) -> str:
+def say_move_cause(cause: Cause, inside: Side, outside: Side, names: Names) -> str:
     """Return why people of `inside` are not in `outside`, as a phrase to stand after a number.
 
     It begins with "probably" where that was found by elimination. `names` are those of what the

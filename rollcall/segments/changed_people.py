@@ -19,9 +19,9 @@ from rollcall.segments.causes import (
     Cause,
     Changed,
     causes_by_code,
-    every_cause,
+    every_move_cause,
     rules_behind,
-    say_cause,
+    say_move_cause,
 )
 from rollcall.segments.difference import Movement, moves_select
 from rollcall.segments.sides import Side, staged_sides
@@ -32,7 +32,9 @@ from rollcall.wording import say_time
 _DEEDS = {Source.REGISTRATION: "registered for", Source.QR_SCAN: "scanned at"}
 
 
-def find_evidence(causes: Mapping[int, Cause], inside: Side, outside: Side) -> dict[int, str]:
+def find_stored_evidence(
+    causes: Mapping[int, Cause], inside: Side, outside: Side
+) -> dict[int, str]:
     """Return for each person (by id) what shows their cause, where something does.
 
     `inside` is the side that has them, `outside` the one that has not.
@@ -172,7 +174,7 @@ def read_cause(word: str | None) -> Cause | None:
     """Return the cause of that key, None for none; raises InvalidInput for another word."""
     if not word:
         return None
-    cause = next((cause for cause in every_cause() if cause.key == word), None)
+    cause = next((cause for cause in every_move_cause() if cause.key == word), None)
     if cause is None:
         raise InvalidInput({"cause": f"Use a cause of the comparison, such as {_EXAMPLES}."})
     return cause
@@ -252,9 +254,9 @@ def _explain(rows: list[Any], earlier: Side, later: Side, movement: Movement) ->
     inside, outside = (later, earlier) if movement is Movement.CAME else (earlier, later)
     known = causes_by_code()
     causes = {row.id: known[row.cause] for row in rows if row.cause is not None}
-    evidence = find_evidence(causes, inside, outside) if causes else {}
+    evidence = find_stored_evidence(causes, inside, outside) if causes else {}
     said = {
-        cause: say_cause(cause, inside, outside, outside.known.names)
+        cause: say_move_cause(cause, inside, outside, outside.known.names)
         for cause in set(causes.values())
     }
     return [

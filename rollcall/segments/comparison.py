@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from rollcall.extensions import db
-from rollcall.segments.causes import Cause, causes_by_code, is_certain, say_cause
+from rollcall.segments.causes import Cause, causes_by_code, is_certain, say_move_cause
 from rollcall.segments.difference import Movement, moves_select
 from rollcall.segments.records import find_segment
 from rollcall.segments.sides import NOW, Side, find_side, side_people, staged_sides
@@ -159,7 +159,7 @@ def _explain(
         CauseCount(
             cause,
             people,
-            say_cause(cause, inside, outside, outside.known.names),
+            say_move_cause(cause, inside, outside, outside.known.names),
             is_certain(cause, inside, outside),
         )
         for cause, people in counts.items()

@@ -13,7 +13,13 @@ from rollcall.audience.resolved import Resolved, resolve
 from rollcall.errors import NotFound
 from rollcall.extensions import db
 from rollcall.models import Person, Segment, SegmentSnapshot, SegmentVersion
-from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
+from rollcall.paging import (
+    PAGE_LENGTH,
+    Page,
+    check_page_length,
+    cut_page,
+    read_cursor,
+)
 from rollcall.segments.records import find_version, version_criteria
 from rollcall.segments.snapshots import find_snapshot
 from rollcall.spreadsheets import BYTE_ORDER_MARK, csv_line
@@ -97,8 +103,7 @@ def list_members(
     check_page_length(limit)
     after = read_cursor(cursor, int)[0] if cursor else 0
     found = _read(members, after, limit + 1, text)
-    following = write_cursor(found[limit - 1].person_id) if len(found) > limit else None
-    return Page(found[:limit], following)
+    return cut_page(found, limit, lambda member: member.person_id)
 
 
 def export_members(members: Members) -> Iterator[str]:

@@ -23,7 +23,13 @@ from rollcall.errors import Conflict, InvalidInput, NotFound
 from rollcall.extensions import db, write
 from rollcall.models import Person, Segment, SegmentKind, SegmentListing, SegmentVersion
 from rollcall.models.types import IdList, IsOneOf
-from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
+from rollcall.paging import (
+    PAGE_LENGTH,
+    Page,
+    check_page_length,
+    cut_page,
+    read_cursor,
+)
 from rollcall.people.picking import check_people_exist
 from rollcall.sql import lock_row
 from rollcall.text import check_slug, free_slug
@@ -127,7 +133,7 @@ def list_segments(
     if cursor:
         query = query.where(Segment.id < read_cursor(cursor, int)[0])
     found = list(db.session.scalars(query))
-    return Page(found[:limit], write_cursor(found[limit - 1].id) if len(found) > limit else None)
+    return cut_page(found, limit, lambda row: row.id)
 
 
 def list_versions(

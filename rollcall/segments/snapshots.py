@@ -25,7 +25,13 @@ from rollcall.models import (
     SegmentVersion,
     SnapshotMode,
 )
-from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
+from rollcall.paging import (
+    PAGE_LENGTH,
+    Page,
+    check_page_length,
+    cut_page,
+    read_cursor,
+)
 from rollcall.segments.records import LARGEST_ID, copy_version, find_segment, find_version
 from rollcall.sql import capture_once, filled_temporary, lock_row
 
@@ -107,7 +113,7 @@ def list_snapshots(
     if cursor:
         query = query.where(SegmentSnapshot.id < read_cursor(cursor, int)[0])
     found = list(db.session.scalars(query))
-    return Page(found[:limit], write_cursor(found[limit - 1].id) if len(found) > limit else None)
+    return cut_page(found, limit, lambda row: row.id)
 
 
 def ensure_segment_snapshot(

@@ -1,7 +1,7 @@
 """From the list to the wire: recipients are claimed in batches, judged once more, written down.
 
-A claim costs nothing if it is lost: whoever was claimed and not yet written down is queued again.
-What is written down, the intent, is the last durable step before the network.
+A claim costs nothing if it is lost: people who were claimed but not written down go back to the
+queue. What is written down, the intent, is the last durable step before the network.
 """
 
 from collections.abc import Collection, Sequence

@@ -47,7 +47,7 @@ def record_outcomes(claim: Claim, finished: Sequence[Finished]) -> None:
     A state that is already further on, by a receipt that was faster, is left alone; a refusal
     is further on than "sent", whichever comes first. What was put in doubt meanwhile, because
     somebody took the campaign over while the provider was still answering, is in doubt no
-    longer. Whom the provider provably did not take is queued again.
+    longer. Messages that the provider provably refused go back to the queue.
     """
     if not finished:
         return

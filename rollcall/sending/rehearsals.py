@@ -18,7 +18,13 @@ from rollcall.errors import Conflict
 from rollcall.extensions import db, write
 from rollcall.messages.pricing import DEFAULT_PRICES
 from rollcall.models import Campaign, CampaignState, Organisation, Rehearsal
-from rollcall.paging import PAGE_LENGTH, Page, check_page_length, read_cursor, write_cursor
+from rollcall.paging import (
+    PAGE_LENGTH,
+    Page,
+    check_page_length,
+    cut_page,
+    read_cursor,
+)
 from rollcall.sending.rehearsal import Due, NotAnyMore, rehearse, store_failure
 from rollcall.wording import moment_json
 
@@ -140,8 +146,7 @@ def list_rehearsals(
         (before,) = read_cursor(cursor, int)
         query = query.where(Rehearsal.id < before)
     found = list(db.session.scalars(query.limit(limit + 1)))
-    more = len(found) > limit
-    return Page(found[:limit], write_cursor(found[limit - 1].id) if more else None)
+    return cut_page(found, limit, lambda row: row.id)
 
 
 def rehearsal_document(rehearsal: Rehearsal) -> dict[str, Any]:

@@ -58,8 +58,13 @@ def chromium() -> Iterator[Any]:
         pytest.skip("Chromium is not installed: apt-get install chromium, or set CHROMIUM_PATH")
     from playwright.sync_api import sync_playwright
 
+    starting = pytest.MonkeyPatch()
+    # Under a moved clock (`tests.moved_clock`) Chromium never comes to show a page, so that it
+    # keeps the machine's own: what counts for a page is the server's.
+    starting.delenv("LD_PRELOAD", raising=False)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_FLAGS))
+        starting.undo()
         yield browser
         browser.close()
 

@@ -55,7 +55,7 @@ class Senders:
         """Start processes until there are as many as there should be."""
         assert self._forking.stdin is not None
         assert self._forking.stdout is not None
-        self.pids = [pid for pid in self.pids if is_alive(pid)]
+        self.pids = [pid for pid in self.pids if is_alive(pid, self._forking.pid)]
         while len(self.pids) < self._number:
             self._forking.stdin.write(b"fork\n")
             self._forking.stdin.flush()
@@ -75,16 +75,21 @@ class Senders:
             self._kill(self.pids.pop())
 
     def _kill(self, pid: int) -> None:
-        if is_alive(pid):
+        if is_alive(pid, self._forking.pid):
             os.kill(pid, signal.SIGKILL)
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended and is not taken note of yet does not."""
+def is_alive(pid: int, parent: int | None = None) -> bool:
+    """Whether a process runs; one that has ended and is not taken note of yet does not.
+
+    With a parent: and is a child of it. Numbers are given anew to the processes of others, which
+    are not ours to kill.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        state, its_parent, *_ = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return False
+    return state != "Z" and parent in (None, int(its_parent))
 
 
 def main() -> None:

@@ -170,6 +170,7 @@ def check_joined(story: Story, who: int, said: Explanation, label: str) -> None:
     assert true, label
     if fate == "sent":
         assert said.cause in true or _is_probable(said, true), f"{label} true: {true}"
+        assert is_guessed(said.cause) == ("probably" in said.sentence), label
     if said.cause in ("attended", "registered") and fate == "sent":
         came = [one for one in said.evidence if one.kind == "attendance"]
         assert came, label
@@ -188,6 +189,7 @@ def check_left(story: Story, who: int, said: Explanation, label: str) -> None:
     true, second = story.why_left(who), story.second
     probable = is_guessed(said.cause) and "probably" in said.sentence and "cancelled" in true
     assert said.cause in true or probable, f"{label} true: {true}"
+    assert is_guessed(said.cause) == ("probably" in said.sentence), label
     if second[who] != NO_MATCH:
         check_evidence(story, who, said, second[who], story.sent_at, story.sent_at, label)
 

@@ -28,8 +28,8 @@ from rollcall.plans.states import TRANSITIONS
 from tests.factories import attend, make_actor, make_people
 from tests.failing import break_everywhere
 from tests.plans.stage import ITEM_TABLES, ITEMS, VERBS, bring_to, items, state_of, stored
+from tests.waiting import HANGS
 
-PATIENCE = 30.0
 OTHER = {"finished_goods": [{"name": "gift boxes", "quantity": 500}]}
 
 
@@ -248,7 +248,7 @@ def at_once(app: APIFlask, work, times: int = 2) -> list[Exception | None]:
     def run() -> Exception | None:
         with app.app_context():
             try:
-                gate.wait(PATIENCE)
+                gate.wait(HANGS)
                 work()
             except Exception as error:
                 return error
@@ -257,7 +257,7 @@ def at_once(app: APIFlask, work, times: int = 2) -> list[Exception | None]:
             return None
 
     with ThreadPoolExecutor(times) as pool:
-        return [future.result(PATIENCE) for future in [pool.submit(run) for _ in range(times)]]
+        return [future.result(HANGS) for future in [pool.submit(run) for _ in range(times)]]
 
 
 @pytest.mark.parametrize("turn", range(5))

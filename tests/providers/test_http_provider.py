@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollcall.providers.http.file import Gateway
+from rollcall.providers.http.judging import find_rule
 from rollcall.providers.http.provider import (
     DECLARATION,
     HttpProvider,
     HttpSettings,
     describe_request,
 )
-from rollcall.providers.http_line import read_address
+from rollcall.providers.http_line import HttpResponse, read_address
 from rollcall.providers.settings import WrongSetting, read_settings
 from tests.providers import messages
 from tests.providers.doubles import RETRY_AFTER
@@ -301,6 +302,18 @@ def test_a_receipts_address_is_left_out_where_there_is_none():
     assert json.loads(without.body) == {"b": {"c": "x"}}
 
 
+def test_an_address_for_receipts_is_given_where_it_can_be_reached(tmp_path: Path):
+    receipts = {"status": "/s", "id": "/i", "states": {"failed": "f"}}
+    far = HttpProvider(described(tmp_path, {"receipts": receipts}))
+    here = {"send": {"url": "http://localhost:8080/"}, "receipts": receipts}
+    near = HttpProvider(described(tmp_path, here))
+    silent = HttpProvider(described(tmp_path, {}))
+    ours, outside = "http://127.0.0.1:5000", "https://rollcall.example.org"
+    asked = [one.reports_to(url) for one in (far, near, silent) for url in (ours, outside)]
+    assert asked == [False, True, True, True, False, False]
+    assert not HttpProvider(HttpSettings(None)).reports_to(outside)
+
+
 def test_how_a_request_proves_itself(tmp_path: Path):
     kinds = {
         "basic": ({"username": "u", "password": "p:w"}, "Basic dTpwOnc="),
@@ -325,9 +338,6 @@ def test_how_a_request_proves_itself(tmp_path: Path):
 @given(statuses=st.lists(st.sampled_from(["0", "3", "5", None]), max_size=4))
 def test_a_message_of_several_parts_is_taken_when_all_are(statuses: list[str | None]):
     """Written as plain Python: what the file's rules for Vonage come to."""
-    from rollcall.providers.http.judging import find_rule
-    from rollcall.providers.http_line import HttpResponse
-
     environ = {"HTTP_PROVIDER_FILE": str(GATEWAYS / "vonage.toml"), **LOG_INS}
     gateway = read_settings(HttpSettings, environ).described.gateway  # type: ignore[union-attr]
     document = {"messages": [{} if one is None else {"status": one} for one in statuses]}

@@ -244,7 +244,7 @@ def main() -> None:
             sys.stdout.write(f"{pid}\n")
             sys.stdout.flush()
     for pid in served:
-        if is_alive(pid):
+        if is_alive(pid, os.getpid()):
             os.kill(pid, signal.SIGKILL)
 
 

@@ -20,7 +20,8 @@ from rollcall.lookups import find_event
 from rollcall.sending.claims import claim_campaign
 from rollcall.sending.review import review_campaign
 from tests.campaigns.stage import SUNDAY, SUNDAY_UTC, Stage
-from tests.sending.test_races import PATIENCE, beside
+from tests.sending.test_races import beside
+from tests.waiting import HANGS
 
 
 def move_by_a_day(stage: Stage) -> Any:
@@ -53,7 +54,7 @@ def test_a_claim_that_comes_second_gets_nothing(app: APIFlask, stage: Stage, due
             hold_campaigns(stage.actor, change)
             claim = beside(app, lambda: claim_campaign(due, timedelta(hours=24)))
             claimed = stack.enter_context(claim)
-        assert claimed.result(PATIENCE) is None
+        assert claimed.result(HANGS) is None
     assert stage.campaign(due).state == "needs_review"
     assert stage.run_due() == []
     assert stage.outbox() == []
@@ -65,7 +66,7 @@ def test_a_change_that_comes_second_holds_nothing(app: APIFlask, stage: Stage, d
         with write():
             change_state(scheduler_actor(stage.organisation_id), due, "prepare")
             changed = stack.enter_context(beside(app, lambda: move_by_a_day(stage)))
-        holding = changed.result(PATIENCE)
+        holding = changed.result(HANGS)
     assert holding.held == ()
     assert [touched.campaign_id for touched in holding.going_out] == [due]
     stage.run_due()
@@ -83,7 +84,7 @@ def test_one_that_is_kept_while_its_event_moves_again_is_held_again(
         with write():
             change_state(stage.actor, due, "keep_time", held_for=None)
             changed = stack.enter_context(beside(app, lambda: move_by_a_day(stage)))
-        holding = changed.result(PATIENCE)
+        holding = changed.result(HANGS)
     assert [touched.campaign_id for touched in holding.held] == [due]
     assert stage.run_due(SUNDAY_UTC) == []
     assert stage.campaign(due).held_for is not None
@@ -105,7 +106,7 @@ def test_a_decision_at_the_moment_of_another_change_is_told(app: APIFlask, stage
             hold_campaigns(stage.actor, change)
             decided = stack.enter_context(beside(app, keep))
         with pytest.raises(Conflict, match="Somebody else has changed"):
-            decided.result(PATIENCE)
+            decided.result(HANGS)
     assert stage.campaign(due).state == "needs_review"
 
 
@@ -117,7 +118,7 @@ def test_one_that_is_scheduled_while_its_event_moves_is_held_too(app: APIFlask, 
         with write():
             change_state(stage.actor, campaign_id, "schedule", estimated_recipients=len(people))
             changed = stack.enter_context(beside(app, lambda: move_by_a_day(stage)))
-        holding = changed.result(PATIENCE)
+        holding = changed.result(HANGS)
     assert [touched.campaign_id for touched in holding.held] == [campaign_id]
 
 
@@ -133,5 +134,5 @@ def test_whoever_looked_before_the_event_moved_looks_again(app: APIFlask, stage:
             click = beside(app, lambda: schedule_campaign(stage.actor, campaign_id, seen))
             clicked = stack.enter_context(click)
         with pytest.raises(Conflict, match="Somebody else has changed"):
-            clicked.result(PATIENCE)
+            clicked.result(HANGS)
     assert stage.campaign(campaign_id).state == "draft"

@@ -4,7 +4,6 @@ SQLite lets one writer in at a time, so that there each test only shows that wai
 """
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -27,8 +26,7 @@ from rollcall.people.records import edit_person
 from rollcall.sending.claims import claim_campaign
 from tests.campaigns.stage import SUNDAY, Stage
 from tests.factories import make_people, make_staff
-
-PATIENCE = 30.0
+from tests.waiting import HANGS, wait_for
 
 
 @contextmanager
@@ -46,7 +44,7 @@ def beside(app: APIFlask, work: Callable[[], Any]) -> Iterator[Future[Any]]:
 
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(in_thread)
-        assert started.wait(PATIENCE)
+        assert started.wait(HANGS)
         _wait_until_blocked(future)
         yield future
 
@@ -59,10 +57,8 @@ def _wait_until_blocked(future: Future[Any]) -> None:
         "WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
     engine = sa.create_engine(db.engine.url)
-    deadline = time.monotonic() + PATIENCE
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        while not future.done() and not connection.scalar(waiting):
-            assert time.monotonic() < deadline, "neither done nor waiting"
+        wait_for(lambda: future.done() or connection.scalar(waiting), lambda: "nor is it waiting")
     engine.dispose()
 
 
@@ -85,7 +81,7 @@ def test_of_two_campaigns_at_the_same_moment_one_reaches_a_person(app: APIFlask,
         other.execute(sa.update(PersonFacts).values(last_message_at=clock.now()))
         with beside(app, stage.run_due) as run:
             other.commit()
-            run.result(PATIENCE)
+            run.result(HANGS)
     (recipient,) = stage.recipients(campaign_id)
     assert recipient.state is RecipientState.HELD_BACK
     assert recipient.held_reason is Reason.RECENTLY_MESSAGED
@@ -100,7 +96,7 @@ def test_a_stop_at_the_moment_of_sending_is_heard(app: APIFlask, stage: Stage):
         other.execute(sa.update(PersonFacts).values(opted_out_sms=True))
         with beside(app, stage.run_due) as run:
             other.commit()
-            run.result(PATIENCE)
+            run.result(HANGS)
     assert [row.held_reason for row in stage.recipients(campaign_id)] == [Reason.OPTED_OUT]
     assert stage.outbox() == []
 
@@ -120,7 +116,7 @@ def test_a_campaign_moved_at_the_very_second_it_is_due_is_not_claimed(app: APIFl
         )
         with beside(app, lambda: claim_campaign(campaign_id, timedelta(hours=24))) as claimed:
             other.commit()
-            assert claimed.result(PATIENCE) is None
+            assert claimed.result(HANGS) is None
     assert stage.campaign(campaign_id).state == "scheduled"
 
 
@@ -134,7 +130,7 @@ def test_who_is_added_while_their_address_opts_out_is_opted_out(app: APIFlask, s
             added = take_in_people(organisation_id, [sharing], clock.now()).ids[0]
             out = beside(app, lambda: opt_out_person(actor, person_id, Channel.SMS, "stop word"))
             waiting = stack.enter_context(out)
-        assert waiting.result(PATIENCE) == 2
+        assert waiting.result(HANGS) == 2
     assert db.session.get_one(PersonFacts, added).opted_out_sms is True
 
 
@@ -150,7 +146,7 @@ def test_two_people_given_one_phone_at_the_same_moment_share_it(app: APIFlask, s
             added = take_in_people(organisation_id, [new], clock.now()).ids[0]
             edit = beside(app, lambda: edit_person(actor, second, draft))
             waiting = stack.enter_context(edit)
-        waiting.result(PATIENCE)
+        waiting.result(HANGS)
     assert db.session.get_one(PersonFacts, added).phone_shared is True
     assert db.session.get_one(PersonFacts, second).phone_shared is True
     assert db.session.get_one(PersonFacts, first).phone_shared is False
@@ -165,7 +161,7 @@ def test_two_clicks_at_once_schedule_once_and_both_are_told_the_same(app: APIFla
 
     def click(actor: Actor) -> int:
         with app.app_context():
-            together.wait(PATIENCE)
+            together.wait(HANGS)
             try:
                 return schedule_campaign(actor, campaign_id, 1)
             finally:

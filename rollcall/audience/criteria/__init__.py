@@ -4,7 +4,6 @@
 one subject, and `table` puts them together.
 """
 
-from rollcall.audience.criteria.scores import read_score_range
 from rollcall.audience.criteria.table import (
     campaign_criteria,
     check_chooses_somebody,
@@ -49,5 +48,4 @@ __all__ = [
     "criteria_to_text",
     "describe_criteria",
     "either",
-    "read_score_range",
 ]

@@ -40,20 +40,17 @@ class Mentions:
         )
 
 
-class Lookup(Protocol):
-    """What the slugs and numbers of criteria mean; each raises ValueError for what there is not."""
+@dataclass(frozen=True)
+class Lookup:
+    """What the slugs and numbers of criteria mean; each raises ValueError for what there is not.
 
-    def event_ids(self, slugs: tuple[str, ...]) -> list[int]:
-        """Return the events' ids in the order of the slugs."""
-        ...
+    `event_ids` gives the ids in the order of the slugs; `set_of` the shape of a segment's people
+    with its values, whose names begin with the prefix.
+    """
 
-    def set_of(self, choice: SegmentChoice, prefix: str) -> tuple[Hashable, Values]:
-        """Return the shape of a segment's people, and its values with the prefix."""
-        ...
-
-    def check_campaigns(self, ids: tuple[int, ...]) -> None:
-        """Make sure that there are these campaigns."""
-        ...
+    event_ids: Callable[[tuple[str, ...]], list[int]]
+    check_campaigns: Callable[[tuple[int, ...]], None]
+    set_of: Callable[[SegmentChoice, str], tuple[Hashable, Values]]
 
 
 @dataclass(frozen=True)

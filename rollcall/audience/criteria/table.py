@@ -65,6 +65,11 @@ def criteria_keys() -> list[str]:
     return [row.key for row in TABLE]
 
 
+def every_criterion() -> Iterator[Criterion]:
+    """Yield the rows of the table."""
+    return iter(TABLE)
+
+
 def every_rule() -> Iterator[Rule]:
     """Yield the rules in the order in which they are asked."""
     return (rule for row in TABLE for rule in row.rules)

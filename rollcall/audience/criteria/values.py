@@ -23,7 +23,7 @@ class ScoreRange:
 
 
 class Reached(enum.StrEnum):
-    """Whom of an earlier campaign an exclusion means."""
+    """Which people of an earlier campaign an exclusion leaves out."""
 
     PLANNED = "planned"  # everybody on its list
     SENT = "sent"  # whoever was, or may have been, sent its message

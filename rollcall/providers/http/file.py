@@ -72,13 +72,13 @@ Words = Annotated[tuple[str, ...], OneIsAList]
 Statuses = Annotated[tuple[StatusText, ...], OneIsAList]
 
 
-class Table(BaseModel):
+class FileTable(BaseModel):
     """A table of the file; a name that it does not know is a mistake."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
-class Proof(Table):
+class Proof(FileTable):
     """How a request proves from whom it is, ours or the gateway's.
 
     "basic": user name and password. "bearer": a token. "header": a value in a header of its own.
@@ -113,7 +113,7 @@ class Proof(Table):
         return tuple(filter(None, (self.password, self.token, self.value, self.secret)))
 
 
-class Send(Table):
+class Send(FileTable):
     """How a message is handed over."""
 
     url: Url
@@ -131,7 +131,7 @@ class Send(Table):
         return self
 
 
-class Condition(Table):
+class Condition(FileTable):
     """What must hold: of a value, that it is one of some, or that a pattern is found in it."""
 
     field: Pointer | None = None
@@ -139,14 +139,14 @@ class Condition(Table):
     matches: Pattern | None = None
 
 
-class Rule(Condition):
+class AnswerRule(Condition):
     """Which answers have which outcome: all that it names must hold."""
 
     outcome: Literal["accepted", "refused", "opted_out", "later", "too_many", "account", "doubt"]
     status: Statuses = ()
 
     @model_validator(mode="after")
-    def _asks_for_something(self) -> "Rule":
+    def _asks_for_something(self) -> "AnswerRule":
         if not (self.status or self.equals or self.matches):
             raise ValueError("names neither status, nor equals, nor matches")
         if self.equals and self.field is None:
@@ -154,13 +154,13 @@ class Rule(Condition):
         return self
 
 
-class AnswerTable(Table):
+class AnswerTable(FileTable):
     """What the answer to a message means; the first rule that fits decides."""
 
     id: Pointer | None = None
     code: Pointer | None = None
     text: Pointer | None = None
-    rules: tuple[Rule, ...] = Field(min_length=1)
+    rules: tuple[AnswerRule, ...] = Field(min_length=1)
     codes: dict[str, Filled] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -180,7 +180,7 @@ class When(Condition):
         return self
 
 
-class States(Table):
+class States(FileTable):
     """The gateway's words for what became of a message."""
 
     sent: Words = ()
@@ -199,7 +199,7 @@ class States(Table):
         return self
 
 
-class ReceiptTable(Table):
+class ReceiptTable(FileTable):
     """What the gateway reports later."""
 
     when: When | None = None
@@ -214,7 +214,7 @@ class ReceiptTable(Table):
     opted_out: Words = ()
 
 
-class InboundTable(Table):
+class InboundTable(FileTable):
     """What people write to our numbers."""
 
     when: When | None = None
@@ -226,14 +226,14 @@ class InboundTable(Table):
     reply: Literal["none", "body"] = "none"
 
 
-class CheckTable(Table):
+class CheckTable(FileTable):
     """What is asked to see whether the gateway is there and lets us in; sends nothing."""
 
     url: Url
     status: Statuses = ("2xx",)
 
 
-class Gateway(Table):
+class Gateway(FileTable):
     """A gateway as its file describes it."""
 
     label: Filled = "HTTP gateway"

@@ -6,7 +6,7 @@ from typing import Any
 import regex
 
 from rollcall.providers.base import Outcome, ProviderError
-from rollcall.providers.http.file import AnswerTable, Condition, Described, Rule
+from rollcall.providers.http.file import AnswerRule, AnswerTable, Condition, Described
 from rollcall.providers.http.pointers import find_all, find_text, read_document
 from rollcall.providers.http_line import HttpResponse, doubt, read_retry_after
 
@@ -18,8 +18,8 @@ _LONGEST_SEARCHED = 10_000
 
 # Statuses that say by the standards of HTTP that the request was not acted upon, and why: RFC
 # 9110, sections 15.5.2 and 15.5.8, and RFC 6585, section 4. A file's own rules come before them.
-NO_LOG_IN = Rule(outcome="account", status=("401", "407"))
-STANDARD_RULES = (NO_LOG_IN, Rule(outcome="too_many", status=("429",)))
+NO_LOG_IN = AnswerRule(outcome="account", status=("401", "407"))
+STANDARD_RULES = (NO_LOG_IN, AnswerRule(outcome="too_many", status=("429",)))
 
 _SENTENCES = {
     "refused": "{label} refused the message.",
@@ -43,7 +43,7 @@ def judge(described: Described, answer: HttpResponse, token: int) -> Outcome:
     return Outcome(token, error=_describe(described, answer, document, outcome))
 
 
-def find_rule(table: AnswerTable, answer: HttpResponse, document: Any) -> Rule | None:
+def find_rule(table: AnswerTable, answer: HttpResponse, document: Any) -> AnswerRule | None:
     """Return the first rule that fits the answer, None where none does."""
     for rule in (*table.rules, *STANDARD_RULES):
         if rule.status and not fits_status(rule.status, answer.status):
@@ -124,7 +124,7 @@ def say_rules(described: Described, outcomes: Mapping[str, str]) -> tuple[str, .
     )
 
 
-def _say_rule(rule: Rule) -> str:
+def _say_rule(rule: AnswerRule) -> str:
     said = [" or ".join(rule.status)] if rule.status else []
     if rule.field is not None:
         said.append(f"{rule.field} is {', '.join(rule.equals)}" if rule.equals else rule.field)

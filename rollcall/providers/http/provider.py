@@ -10,7 +10,13 @@ from rollcall.providers.http.filling import fill, fill_text, values_of, write_fo
 from rollcall.providers.http.judging import NO_LOG_IN, fits_status, judge, say_rules
 from rollcall.providers.http.proofs import prove
 from rollcall.providers.http.webhooks import INBOUND, REPORTS, ROUTES
-from rollcall.providers.http_line import Address, GatewayLine, HttpLine, read_address
+from rollcall.providers.http_line import (
+    Address,
+    GatewayLine,
+    HttpLine,
+    is_loopback,
+    read_address,
+)
 from rollcall.providers.settings import setting
 
 _CHECK_SECONDS = 5.0
@@ -64,6 +70,12 @@ class HttpProvider(Provider):
         if self._described is not None:
             return []
         return ["HTTP_PROVIDER_FILE is not set: write a file that describes the gateway."]
+
+    def reports_to(self, public_url: str) -> bool:
+        """Return False where the gateway reports nothing, or could not reach the address."""
+        if self._described is None or self._gateway.receipts is None:
+            return False
+        return not is_loopback(public_url) or is_loopback(self._gateway.send.url)
 
     def hand_over(self, line: HttpLine, message: OutgoingMessage) -> Outcome:
         """Ask once for one message and judge the answer by the file's rules."""

@@ -10,7 +10,7 @@ from rollcall.providers.base import ProviderError
 
 
 class Concerns(Enum):
-    """Whom an error concerns, and so what follows from it."""
+    """Who is affected by an error, and so what follows from it."""
 
     RECIPIENT = "recipient"  # refused for this one
     OPTED_OUT = "opted out"  # refused for this one, who is on the carrier's own stop list

@@ -20,6 +20,7 @@ from tests.providers.gateways import (
     Double,
     RealKannel,
     kannel_programs,
+    whole_lines,
 )
 
 
@@ -107,14 +108,14 @@ def smsc(settings: Settings, folder: Path) -> Iterator[Wire]:
 def _logged_lines(log: Path) -> list[str]:
     if not log.exists():
         return []
-    lines = (json.loads(line) for line in log.read_text("utf-8").splitlines())
+    lines = (json.loads(line) for line in whole_lines(log))
     return [line["address"] for line in lines if "address" in line]
 
 
 def _mailed(log: Path) -> list[str]:
     if not log.exists():
         return []
-    return [line.split()[0] for line in log.read_text("utf-8").splitlines()]
+    return [line.split()[0] for line in whole_lines(log)]
 
 
 WIRES = {

@@ -214,6 +214,11 @@ def _read(data: bytes) -> str:
     return data.decode("utf-16-be") if b"\0" in data else data.decode()
 
 
+def whole_lines(log: Path) -> list[str]:
+    """The lines of a log that another process is writing, without one that it has only begun."""
+    return log.read_text("utf-8", "ignore").rpartition("\n")[0].splitlines()
+
+
 def is_open(port: int) -> bool:
     """Whether something listens on the port."""
     with socket.socket() as line:
@@ -258,7 +263,7 @@ class Double(Gateway):
         """All that it has logged."""
         if not self._log.exists():
             return []
-        return [json.loads(line) for line in self._log.read_text("utf-8").splitlines()]
+        return [json.loads(line) for line in whole_lines(self._log)]
 
     def requests(self, address: str | None = None) -> list[dict[str, Any]]:
         """The requests that it got, of one address or all."""

@@ -18,6 +18,7 @@ from rollcall.providers.registry import find_provider
 from rollcall.providers.smpp.provider import SmppProvider, SmppSettings
 from rollcall.providers.smpp.text import cut_text, decode_text, normalise_id
 from tests.conftest import make_settings
+from tests.providers.gateways import whole_lines
 from tests.providers.mailservers import free_port
 from tests.providers.messages import error_of, kind_of, send
 from tests.providers.smsc import DROP, HANG, NACK, ScriptedSmsc, receipt_text
@@ -443,7 +444,7 @@ def test_the_smsc_for_long_runs_logs_each_message(tmp_path: Path, heard):
             stop()
         finally:
             process.kill()
-    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    rows = [json.loads(line) for line in whole_lines(log)]
     assert [(row["address"], row["text"], row["reference"]) for row in rows] == [
         (f"4477009{number:05}", "Doors open at 7 €", number) for number in range(3)
     ]

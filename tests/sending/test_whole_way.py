@@ -253,9 +253,10 @@ def callbacks(double: Double) -> list[tuple[str, int]]:
 
 
 def ids(campaign_id: int) -> list[str | None]:
+    """The gateway's own ids of the campaign's messages, in the order of the people."""
     db.session.rollback()
     query = sa.select(Attempt.provider_message_id).where(Attempt.campaign_id == campaign_id)
-    return list(db.session.scalars(query))
+    return list(db.session.scalars(query.order_by(Attempt.person_id)))
 
 
 def test_a_forged_receipt_changes_nothing_while_the_message_is_only_sent(
